@@ -1,0 +1,291 @@
+"""Activities: the moments in which a contact and the business met."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from activities.querysets import ActivityQuerySet
+from contacts.models import Contact, ReferralInvite
+from organisations.models import TenantModel, validate_currency
+
+MAX_DATA_BYTES = 64 * 1024
+
+
+def validate_data(value: object) -> None:
+    """A JSON object of at most 64 KB."""
+    if not isinstance(value, dict):
+        raise ValidationError(_("This must be a JSON object."), code="not_an_object")
+    if len(json.dumps(value, ensure_ascii=False).encode()) > MAX_DATA_BYTES:
+        raise ValidationError(_("This is larger than 64 KB."), code="too_large")
+
+
+class ActivityType(TenantModel):
+    """A type of activity that an organisation defines beside the built-in ones
+    (`activities.types.BUILT_IN`)."""
+
+    name = models.CharField(_("name"), max_length=60)
+    counts_as_order = models.BooleanField(
+        _("counts as order"),
+        default=False,
+        help_text=_("Activities of this type are counted in a contact's orders."),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("activity type")
+        verbose_name_plural = _("activity types")
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "name"],
+                name="activity_type_once",
+                violation_error_message=_("There is an activity type of this name already."),
+                violation_error_code="unique",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Reservation(TenantModel):
+    """What bookings, golf and table reservations have in common."""
+
+    contact = models.ForeignKey(
+        Contact, models.CASCADE, related_name="%(class)ss", verbose_name=_("contact")
+    )
+    status = models.CharField(_("status"), max_length=60, blank=True, default="")
+    origin = models.CharField(_("origin"), max_length=120, null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        abstract = True
+
+
+class Booking(Reservation):
+    """A stay: one row however many activities (booked, checked in, checked out) speak of it."""
+
+    external_reference = models.CharField(_("reference"), max_length=255, null=True, blank=True)
+    check_in = models.DateTimeField(_("check-in"), null=True, blank=True)
+    check_out = models.DateTimeField(_("check-out"), null=True, blank=True)
+    number_of_guests = models.PositiveIntegerField(_("guests"), null=True, blank=True)
+    room_type = models.CharField(_("room type"), max_length=120, null=True, blank=True)
+    room_name = models.CharField(_("room"), max_length=120, null=True, blank=True)
+    total = models.BigIntegerField(_("total"), null=True, blank=True)
+    currency_code = models.CharField(
+        _("currency"),
+        max_length=3,
+        null=True,
+        blank=True,
+        validators=[validate_currency],
+    )
+    customer_reference = models.CharField(
+        _("customer reference"), max_length=255, null=True, blank=True
+    )
+    purpose = models.CharField(_("purpose"), max_length=120, null=True, blank=True)
+    channel_number = models.CharField(_("channel number"), max_length=255, null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("booking")
+        verbose_name_plural = _("bookings")
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "external_reference"], name="booking_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["organisation", "-created_at", "-id"], name="booking_newest"),
+            models.Index(fields=["organisation", "check_in", "id"], name="booking_check_in"),
+            models.Index(fields=["organisation", "check_out", "id"], name="booking_check_out"),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_reference or f"#{self.pk}"
+
+
+class GolfReservation(Reservation):
+    """A tee time."""
+
+    holes = models.PositiveSmallIntegerField(_("holes"), null=True, blank=True)
+    start_time = models.DateTimeField(_("start"), null=True, blank=True)
+    origin_reference = models.CharField(_("reference"), max_length=255, null=True, blank=True)
+    customer_booking_reference = models.CharField(
+        _("customer reference"), max_length=255, null=True, blank=True
+    )
+    cancelled_at = models.DateTimeField(_("cancelled"), null=True, blank=True)
+    course_id = models.CharField(_("course id"), max_length=120, null=True, blank=True)
+    course_name = models.CharField(_("course"), max_length=200, null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("golf reservation")
+        verbose_name_plural = _("golf reservations")
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "origin", "origin_reference"],
+                name="golf_reservation_once",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["organisation", "-created_at", "-id"], name="golf_newest"),
+            models.Index(fields=["organisation", "start_time", "id"], name="golf_start"),
+        ]
+
+    def __str__(self) -> str:
+        return self.origin_reference or f"#{self.pk}"
+
+
+class TableReservation(Reservation):
+    """A table at a restaurant."""
+
+    start_time = models.DateTimeField(_("start"), null=True, blank=True)
+    party_size = models.PositiveIntegerField(_("party size"), null=True, blank=True)
+    notes = models.TextField(_("notes"), blank=True, default="")
+    origin_reference = models.CharField(_("reference"), max_length=255, null=True, blank=True)
+    customer_booking_reference = models.CharField(
+        _("customer reference"), max_length=255, null=True, blank=True
+    )
+    cancelled_at = models.DateTimeField(_("cancelled"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("table reservation")
+        verbose_name_plural = _("table reservations")
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "origin", "origin_reference"],
+                name="table_reservation_once",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["organisation", "-created_at", "-id"], name="table_newest"),
+            models.Index(fields=["organisation", "start_time", "id"], name="table_start"),
+        ]
+
+    def __str__(self) -> str:
+        return self.origin_reference or f"#{self.pk}"
+
+
+class Counted(NamedTuple):
+    """The columns of an activity that a contact's rollups are made of."""
+
+    contact_id: int
+    type: str
+    spend: int
+    currency_code: str
+    happened_at: datetime
+
+
+class Activity(TenantModel):
+    """One moment: a purchase, a check-in, a wifi login.
+
+    `type` is a built-in name or one of the organisation's own. `spend` is in the smallest unit of
+    `currency_code` and may be negative (a refund). `external_reference` with `type` is unique in
+    the organisation: the same fact told twice is one row.
+    """
+
+    contact = models.ForeignKey(
+        Contact,
+        models.CASCADE,
+        related_name="activities",
+        db_index=False,  # activity_timeline begins with it
+        verbose_name=_("contact"),
+    )
+    type = models.CharField(_("type"), max_length=60)
+    source = models.CharField(_("source"), max_length=100)
+    happened_at = models.DateTimeField(_("happened"))
+    spend = models.BigIntegerField(_("spend"), default=0)
+    currency_code = models.CharField(_("currency"), max_length=3, validators=[validate_currency])
+    external_reference = models.CharField(
+        _("external reference"), max_length=255, null=True, blank=True
+    )
+    booking = models.ForeignKey(
+        Booking, models.SET_NULL, null=True, blank=True, related_name="activities"
+    )
+    golf_reservation = models.ForeignKey(
+        GolfReservation,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="activities",
+    )
+    table_reservation = models.ForeignKey(
+        TableReservation,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="activities",
+    )
+    purchase = models.CharField(_("purchase"), max_length=255, null=True, blank=True)
+    gift_card = models.CharField(_("gift card"), max_length=255, null=True, blank=True)
+    referral_invite = models.ForeignKey(
+        ReferralInvite,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="activities",
+    )
+    data = models.JSONField(_("data"), default=dict, blank=True, validators=[validate_data])
+    backfill = models.BooleanField(_("history"), default=False, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    objects = ActivityQuerySet.as_manager()
+
+    # What the rollups hold of this row: None until it was read from or written to the database.
+    counted: Counted | None = None
+
+    class Meta:
+        verbose_name = _("activity")
+        verbose_name_plural = _("activities")
+        ordering = ["-happened_at", "-id"]
+        permissions = [("export_activity", "Can export activities")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "type", "external_reference"],
+                name="activity_once",
+                condition=Q(external_reference__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["organisation", "gift_card"],
+                name="gift_card_registered_once",
+                condition=Q(type="Gift card registered", gift_card__isnull=False),
+            ),
+        ]
+        indexes = [
+            # The timeline of a contact, and its latest interaction after a correction.
+            models.Index(fields=["contact", "-happened_at", "-id"], name="activity_timeline"),
+            # GET /activities: newest first.
+            models.Index(fields=["organisation", "-happened_at", "-id"], name="activity_newest"),
+            # type=: newest of a type first.
+            models.Index(
+                fields=["organisation", "type", "-happened_at", "-id"],
+                name="activity_type",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} · {self.happened_at:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Sequence[Any]) -> Self:
+        """Remember what the rollups count of this row, so that a change can be told from it."""
+        activity = super().from_db(db, field_names, values)
+        if activity.get_deferred_fields().isdisjoint(Counted._fields):
+            activity.counted = activity.to_count()
+        return activity
+
+    def to_count(self) -> Counted:
+        """What the rollups are to hold of this row as it is now."""
+        return Counted(self.contact_id, self.type, self.spend, self.currency_code, self.happened_at)

@@ -1,0 +1,180 @@
+"""Who is who: reading e-mail addresses and phone numbers into the forms that identify."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import phonenumbers
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils.translation import gettext as _
+
+if TYPE_CHECKING:
+    from contacts.models import Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A phone number as given, and as read. `e164` is None for no number at all."""
+
+    given: str | None
+    country_code: str | None = None
+    e164: str | None = None
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether this stands for nobody in particular (`PLACEHOLDER_IDENTIFIERS`)."""
+    lowered = value.lower()
+    return any(fnmatchcase(lowered, pattern) for pattern in settings.PLACEHOLDER_IDENTIFIERS)
+
+
+def read_email(given: str | None) -> tuple[str | None, str | None]:
+    """The address to show and the key that identifies, from what was given.
+
+    A placeholder that is an address (a relay) is shown but identifies nobody; one that is none
+    (`n/a`) is as good as not given. Raises ValidationError for anything else that is no address.
+    """
+    shown = (given or "").strip()
+    if not shown:
+        return None, None
+    try:
+        validate_email(shown)
+    except ValidationError:
+        if is_placeholder(shown):
+            return None, None
+        raise ValidationError(
+            _("%(value)s is not an e-mail address, such as jane@example.com."),
+            code="invalid_email",
+            params={"value": shown[:100]},
+        ) from None
+    return shown, None if is_placeholder(shown) else shown.lower()
+
+
+def read_phone(given: str | None, calling_code: str | None, country: str) -> Phone:
+    """A phone number from what was given, read with `calling_code` or else with `country`.
+
+    Taken when its length is possible for its country. Raises ValidationError that says what was
+    expected.
+    """
+    shown = (given or "").strip()
+    if not shown or is_placeholder(shown):
+        return Phone(None)
+    return _parse(shown, _region(calling_code, country))
+
+
+def _region(calling_code: str | None, country: str) -> str:
+    if not calling_code:
+        return country
+    digits = calling_code.strip().lstrip("+")
+    regions = (
+        phonenumbers.region_codes_for_country_code(int(digits))
+        if digits.isdecimal() and len(digits) <= 3
+        else ()
+    )
+    if not regions:
+        raise ValidationError(
+            {
+                "phone_number_country_code": ValidationError(
+                    _("%(value)s is not a calling code, such as 44."),
+                    code="invalid_calling_code",
+                    params={"value": calling_code[:20]},
+                )
+            }
+        )
+    return country if country in regions else regions[0]
+
+
+@lru_cache(maxsize=4096)
+def _parse(shown: str, region: str) -> Phone:
+    try:
+        number = phonenumbers.parse(shown, region)
+    except phonenumbers.NumberParseException:
+        number = None
+    if (
+        number is None
+        or phonenumbers.is_possible_number_with_reason(number)
+        != phonenumbers.ValidationResult.IS_POSSIBLE
+    ):
+        example = phonenumbers.example_number(region)
+        raise ValidationError(
+            _(
+                "%(value)s cannot be read as a phone number of %(country)s; expected one such as %(example)s, or +, calling code and number."
+            ),
+            code="invalid_phone",
+            params={
+                "value": shown[:40],
+                "country": region,
+                "example": phonenumbers.format_number(
+                    example, phonenumbers.PhoneNumberFormat.INTERNATIONAL
+                )
+                if example
+                else "+44 7700 900000",
+            },
+        )
+    return Phone(
+        shown,
+        str(number.country_code),
+        phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164),
+    )
+
+
+def full_name(first_name: str, last_name: str) -> str:
+    """First and last in one, without stray spaces."""
+    return f"{first_name} {last_name}".strip()
+
+
+def read(contact: Contact) -> None:
+    """Fill in the identifying columns of `contact` from what was given.
+
+    Raises ValidationError by column.
+    """
+    errors: dict[str, ValidationError] = {}
+    try:
+        contact.email_address, contact.email_key = read_email(contact.email_address)
+    except ValidationError as error:
+        errors["email_address"] = error
+    try:
+        phone = read_phone(
+            contact.phone_number,
+            contact.phone_number_country_code,
+            contact.organisation.country,
+        )
+        contact.phone_number = phone.given
+        contact.phone_number_country_code = phone.country_code
+        contact.phone_number_e164 = phone.e164
+    except ValidationError as error:
+        if hasattr(error, "error_dict"):
+            errors.update(error.error_dict)
+        else:
+            errors["phone_number"] = error
+    if errors:
+        raise ValidationError(errors)
+    if not contact.name:
+        contact.name = full_name(contact.first_name, contact.last_name)
+    if not contact.timezone:
+        contact.timezone = contact.organisation.timezone
+
+
+def fold(text: str) -> str:
+    """Text as search compares it: no case, no accents, single spaces."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())
+
+
+def search_text(contact: Contact) -> str:
+    """All that a contact is found by, folded: names, e-mail, and the phone's digits both ways.
+
+    The national digits are there because people type a phone as they know it.
+    """
+    names = {contact.name, full_name(contact.first_name, contact.last_name)}
+    digits = {
+        "".join(c for c in number if c.isdigit())
+        for number in (contact.phone_number, contact.phone_number_e164)
+        if number
+    }
+    return fold(" ".join([*sorted(names), contact.email_address or "", *sorted(digits)]))

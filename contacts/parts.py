@@ -1,0 +1,77 @@
+"""What other apps hang on a contact.
+
+Custom fields, activities, credit and external ids each belong to an app that imports `contacts`,
+so `contacts` cannot import them. They register a `ContactPart` here from their `AppConfig.ready`,
+and the contact's serializer, its services, merge and redaction go through all of them. Adding
+something to a contact is adding one part (docs/decisions/0002-contact-parts.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.db.models import Prefetch
+    from rest_framework.serializers import Field
+
+    from contacts.models import Contact, Merge
+    from organisations.models import Organisation
+
+
+class ContactPart:
+    """One app's share of a contact. Every method has a default that does nothing."""
+
+    name: str
+    """Stable: stored with merges."""
+
+    def fields(self) -> Mapping[str, Field[Any, Any, Any, Any]]:
+        """The serializer fields this part adds to a contact's JSON, by their JSON name."""
+        return {}
+
+    def prefetch(self) -> Iterable[Prefetch[Any] | str]:
+        """What to fetch with a page of contacts so that `represent` needs no query."""
+        return ()
+
+    def represent(self, contact: Contact) -> Mapping[str, Any]:
+        """This part's read keys of the contact's JSON."""
+        return {}
+
+    def clean(
+        self,
+        organisation: Organisation,
+        contact: Contact | None,
+        given: Mapping[str, Any],
+    ) -> Any:
+        """Check the written JSON keys of this part (`given` holds only those that were sent).
+
+        `contact` is None when it is about to be created. Answers what `write` wants; raises
+        Django's `ValidationError` with a dict of paths.
+        """
+        return None
+
+    def write(self, contact: Contact, cleaned: Any) -> bool:
+        """Store what `clean` answered, in the caller's transaction. True when anything changed."""
+        return False
+
+    def merge(self, merge: Merge) -> None:
+        """Move this part's rows from `merge.absorbed` to `merge.survivor`, noting them as
+        `MergedRow`s."""
+
+    def unmerge(self, merge: Merge) -> None:
+        """Put back what `merge` moved."""
+
+    def redact(self, contact: Contact) -> None:
+        """Erase this part's personal data."""
+
+    def erase(self, contact: Contact) -> None:
+        """Delete this part's rows ahead of the contact's own, where a cascade would be slow."""
+
+
+PARTS: list[ContactPart] = []
+
+
+def register(part: ContactPart) -> None:
+    """Make `part` one of every contact's. Called from `AppConfig.ready`."""
+    if all(known.name != part.name for known in PARTS):
+        PARTS.append(part)

@@ -1,0 +1,18 @@
+"""Errors that a service raises and every door tells in its own way.
+
+What is wrong with a value is Django's `ValidationError` with a dict of paths (422 in the API,
+beside the field in a form). These are the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class Conflict(Exception):
+    """What was asked contradicts what is there: 409 in the API. `ids` names the rows at odds."""
+
+    def __init__(self, detail: str, ids: Sequence[int] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.ids = list(ids)
