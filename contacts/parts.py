@@ -8,7 +8,8 @@ something to a contact is adding one part (docs/decisions/0002-contact-parts.md)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,7 +17,22 @@ if TYPE_CHECKING:
     from rest_framework.serializers import Field
 
     from contacts.models import Contact, Merge
+    from contacts.querysets import ContactQuerySet
     from organisations.models import Organisation
+
+
+@dataclass(frozen=True)
+class Sorting:
+    """How to sort contacts by something that not all of them have.
+
+    Two querysets, because one that keeps the unset ones in an outer join cannot be read from an
+    index: those that have it, which `path` (a lookup of theirs, never null) sorts; and the others,
+    which come last in either direction, by id.
+    """
+
+    having: ContactQuerySet
+    lacking: ContactQuerySet
+    path: str
 
 
 class ContactPart:
@@ -63,6 +79,33 @@ class ContactPart:
 
     def redact(self, contact: Contact) -> None:
         """Erase this part's personal data."""
+
+    def parameters(self) -> Sequence[Mapping[str, Any]]:
+        """The query parameters this part adds to the contact list, as OpenAPI parameter objects
+        (`name`, `description`, `schema`, …; `in` is always `query`)."""
+        return ()
+
+    def claims(self, parameter: str) -> bool:
+        """Whether this query parameter of the contact list is this part's to read, such as
+        `customField[dietary_preference][contains]`."""
+        return False
+
+    def narrow(
+        self,
+        contacts: ContactQuerySet,
+        organisation: Organisation,
+        parameters: Mapping[str, Sequence[str]],
+    ) -> ContactQuerySet:
+        """Only the contacts that fit `parameters`: those that this part claims, each with all its
+        values. Raises `ValidationError` with a dict of parameter names (400 in the API)."""
+        return contacts
+
+    def sorting(
+        self, contacts: ContactQuerySet, organisation: Organisation, name: str
+    ) -> Sorting | None:
+        """How to sort by `order[name]`, such as `customField.visits`; None when this part knows
+        no such name."""
+        return None
 
     def erase(self, contact: Contact) -> None:
         """Delete this part's rows ahead of the contact's own, where a cascade would be slow."""
