@@ -9,23 +9,62 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
+from crm import logs
+from crm.environment import LOOPBACK_HOSTS, Environment, only_loopback, wrong
 
-DEBUG = env.bool("DEBUG", default=True)
-SECRET_KEY = env.str("SECRET_KEY", default="")
-if not SECRET_KEY:
-    if not DEBUG:
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment()
+
+SECRET_KEY = env.text("SECRET_KEY", "")
+DEBUG = env.flag("DEBUG", default=False)
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", list(LOOPBACK_HOSTS))
+# Nothing set: somebody tries Regulars out. It then answers this machine only, and works as it
+# does in production, rather than with DEBUG, which keeps every query in memory.
+trying_out = not SECRET_KEY
+if trying_out:
+    if (env.given("DEBUG") and not DEBUG) or not only_loopback(ALLOWED_HOSTS):
         raise ImproperlyConfigured(
-            "SECRET_KEY is not set. With DEBUG off, set it to a long random text, such as the "
-            "output of: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+            "SECRET_KEY is not set. With DEBUG off, or with ALLOWED_HOSTS that others can reach, "
+            "set it to a long random text, such as the output of: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )
     SECRET_KEY = "only-for-trying-out-on-this-machine-" + "0" * 20
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+elif len(SECRET_KEY) < 50 and not DEBUG:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is too short to be safe. Set it to 50 random characters or more, such as the "
+        "output of: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
+    )
+if DEBUG and not only_loopback(ALLOWED_HOSTS):
+    raise wrong(
+        "DEBUG",
+        "on",
+        "It shows settings and data to whoever meets an error: set DEBUG to off, or ALLOWED_HOSTS "
+        "to localhost.",
+    )
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
+
+# With names that others can reach, a proxy in front ends TLS and says so in X-Forwarded-Proto.
+HTTPS = env.flag("HTTPS", default=not only_loopback(ALLOWED_HOSTS))
+PROXIES = env.number("PROXIES", 1 if HTTPS else 0, minimum=0, maximum=9)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked for from inside, without TLS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+if PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+LOGGING = logs.configure(
+    level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+    layout=env.choice("LOG_FORMAT", "text" if DEBUG or trying_out else "json", ("text", "json")),
+)
+
+# The production server (`make run`, `manage.py serve`).
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.number("PORT", 8000, minimum=1, maximum=65535)
+WEB_WORKERS = env.number("WEB_WORKERS", 2, minimum=1, maximum=256)
+WEB_THREADS = env.number("WEB_THREADS", 4, minimum=1, maximum=64)
 
 INSTALLED_APPS = [
     "unfold",
@@ -44,6 +83,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "crm",
     "crm.api",
     "organisations",
     "contacts",
@@ -54,6 +94,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "crm.proxies.client_address",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -88,7 +129,7 @@ TEMPLATES = [
 
 # A connection is kept for a minute: opening one per request costs three quarters of the speed.
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'regulars.sqlite3'}")
+    "default": env.database("DATABASE_URL", BASE_DIR / "regulars.sqlite3")
 }
 DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -113,6 +154,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+AXES_VERBOSE = False
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -126,13 +168,14 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
 
 REST_FRAMEWORK: dict[str, Any] = {}
 
 # Nobody in particular: never matches two people together (docs/concepts.md, "Who is who").
-PLACEHOLDER_IDENTIFIERS = env.list(
+PLACEHOLDER_IDENTIFIERS = env.words(
     "PLACEHOLDER_IDENTIFIERS",
-    default=[
+    [
         "none",
         "none@*",
         "no@*",
@@ -155,4 +198,4 @@ PLACEHOLDER_IDENTIFIERS = env.list(
         "*@relay.firefox.com",
     ],
 )
-API_RATE_LIMIT = env.str("API_RATE_LIMIT", default="100/s")
+API_RATE_LIMIT = env.rate("API_RATE_LIMIT", "100/s")

@@ -5,4 +5,6 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from crm.health import health
+
+urlpatterns = [path("admin/", admin.site.urls), path("healthz", health, name="health")]
