@@ -8,8 +8,8 @@ from django.db import models
 class ScheduledJob(models.Model):
     """A housekeeping job that the worker runs again and again (see `workflows.schedule`).
 
-    `due_at` moves on when a worker claims the job, so that two workers never run it at once; a
-    worker that dies costs one period, never the job.
+    `due_at` moves on when a worker claims the job, so that two workers never run it at once.
+    `last_error` is empty when the last run went well.
     """
 
     name = models.CharField(max_length=60, primary_key=True)

@@ -1,0 +1,49 @@
+"""The jobs that keep an installation in order. A new one is a function with `@every` on it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib import import_module
+
+import structlog
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+
+from organisations.models import Organisation
+from workflows.schedule import every
+
+log = structlog.get_logger(__name__)
+
+
+@every(timedelta(days=1))
+def recompute_rfm() -> None:
+    """The RFM scores of every organisation: they grow old with the calendar.
+
+    One organisation that fails does not keep the others from theirs.
+    """
+    from contacts import rfm
+
+    errors: list[Exception] = []
+    for organisation in Organisation.objects.filter(status=Organisation.Status.ACTIVE):
+        try:
+            rfm.recompute(organisation)
+        except Exception as error:
+            log.exception("rfm failed", organisation=organisation.pk)
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup(f"RFM of {len(errors)} organisations", errors)
+
+
+@every(timedelta(hours=1))
+def prune_idempotent_requests() -> None:
+    """Forget the answers kept for `Idempotency-Key` after their 24 hours."""
+    from crm.api import idempotency
+
+    idempotency.prune()
+
+
+@every(timedelta(days=1))
+def clear_expired_sessions() -> None:
+    """Delete the sessions of staff that ran out."""
+    store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
+    store.clear_expired()

@@ -1,0 +1,38 @@
+"""The worker: a process that does what is due, until it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
+
+from workflows import schedule
+
+log = structlog.get_logger(__name__)
+
+LONGEST_SLEEP = 30.0
+"""Seconds between two looks at the database when nothing is due."""
+
+LONGEST_BACK_OFF = 30.0
+"""Seconds between two tries to reach a database that does not answer."""
+
+
+def work(stop: threading.Event) -> None:
+    """Do what is due, sleep until something is, again and again, until `stop` is set.
+
+    What runs when `stop` is set is finished first. A database that goes away is waited for.
+    """
+    log.info("worker started", jobs=sorted(schedule.JOBS))
+    back_off = 0.5
+    while not stop.is_set():
+        try:
+            close_old_connections()
+            schedule.run_due(stop.is_set)
+            pause, back_off = schedule.seconds_until_due(LONGEST_SLEEP), 0.5
+        except (OperationalError, InterfaceError) as error:
+            log.warning("database does not answer", error=str(error).strip(), seconds=back_off)
+            connections.close_all()
+            pause, back_off = back_off, min(back_off * 2, LONGEST_BACK_OFF)
+        stop.wait(pause)
+    log.info("worker stopped")
