@@ -1,5 +1,21 @@
+from __future__ import annotations
+
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
 
 
 class ContactsConfig(AppConfig):
     name = "contacts"
+
+    def ready(self) -> None:
+        post_migrate.connect(keep_search, sender=self, dispatch_uid="contacts.search")
+
+
+def keep_search(using: str, **kwargs: Any) -> None:
+    """Search's own table and triggers on SQLite, whatever a migration did to the contacts'."""
+    from contacts import search
+
+    search.keep_on_sqlite(connections[using])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -58,35 +59,36 @@ def read_email(given: str | None) -> tuple[str | None, str | None]:
 def read_phone(given: str | None, calling_code: str | None, country: str) -> Phone:
     """A phone number from what was given, read with `calling_code` or else with `country`.
 
-    Taken when its length is possible for its country. Raises ValidationError that says what was
-    expected.
+    Taken when its length is possible for its country. Without a number only the calling code is
+    kept. Raises ValidationError that says what was expected.
     """
     shown = (given or "").strip()
+    code, region = _read_calling_code(calling_code, country)
     if not shown or is_placeholder(shown):
-        return Phone(None)
-    return _parse(shown, _region(calling_code, country))
+        return Phone(None, code)
+    return _parse(shown, region)
 
 
-def _region(calling_code: str | None, country: str) -> str:
-    if not calling_code:
-        return country
-    digits = calling_code.strip().lstrip("+")
-    regions = (
-        phonenumbers.region_codes_for_country_code(int(digits))
-        if digits.isdecimal() and len(digits) <= 3
-        else ()
-    )
+def _read_calling_code(given: str | None, country: str) -> tuple[str | None, str]:
+    """The digits of a calling code, and the country to read a national number with."""
+    shown = (given or "").strip()
+    if not shown:
+        return None, country
+    digits = shown.removeprefix("+").removeprefix("00")
+    regions: Sequence[str] = ()
+    if digits.isascii() and digits.isdecimal() and len(digits) <= 3:
+        regions = phonenumbers.region_codes_for_country_code(int(digits))
     if not regions:
         raise ValidationError(
             {
                 "phone_number_country_code": ValidationError(
                     _("%(value)s is not a calling code, such as 44."),
                     code="invalid_calling_code",
-                    params={"value": calling_code[:20]},
+                    params={"value": shown[:20]},
                 )
             }
         )
-    return country if country in regions else regions[0]
+    return str(int(digits)), country if country in regions else regions[0]
 
 
 @lru_cache(maxsize=4096)
@@ -103,7 +105,8 @@ def _parse(shown: str, region: str) -> Phone:
         example = phonenumbers.example_number(region)
         raise ValidationError(
             _(
-                "%(value)s cannot be read as a phone number of %(country)s; expected one such as %(example)s, or +, calling code and number."
+                "%(value)s cannot be read as a phone number of %(country)s; expected one such as "
+                "%(example)s, or +, calling code and number."
             ),
             code="invalid_phone",
             params={
@@ -161,9 +164,15 @@ def read(contact: Contact) -> None:
 
 
 def fold(text: str) -> str:
-    """Text as search compares it: no case, no accents, single spaces."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())
+    """Text as search and tags compare it: no case, no accents, single spaces.
+
+    Folding what is folded changes nothing.
+    """
+    if text.isascii():
+        return " ".join(text.lower().split())
+    for _round in range(2):  # casefold can yield what NFKD takes apart, and the other way round
+        text = unicodedata.normalize("NFKD", text).casefold()
+    return " ".join("".join(c for c in text if not unicodedata.combining(c)).split())
 
 
 def search_text(contact: Contact) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.validators import validate_email
 from django.db import models
-from django.db.models.functions import Lower
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
 
@@ -72,6 +72,7 @@ class Contact(TenantModel):
         blank=True,
         editable=False,
         related_name="absorbed",
+        db_index=False,  # contact_merged_into, which is small
     )
     redacted_at = models.DateTimeField(_("redacted"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -128,6 +129,12 @@ class Contact(TenantModel):
                 fields=["organisation", "dob", "id"],
                 name="contact_dob",
                 condition=models.Q(dob__isnull=False),
+            ),
+            # What was merged into a contact: its deletion, redaction and merges.
+            models.Index(
+                fields=["merged_into"],
+                name="contact_merged_into",
+                condition=models.Q(merged_into__isnull=False),
             ),
         ]
 
@@ -233,6 +240,27 @@ class Address(TenantModel):
         return ", ".join(part for part in parts if part)
 
 
+class FoldedField(models.CharField):  # type: ignore[type-arg]  # it is not generic when it runs
+    """The folded form of another column, kept in step by every write of the row.
+
+    What is unique or sought "whatever the case and the accents" is so by such a column: the
+    databases' own LOWER() differ from each other beyond ASCII.
+    """
+
+    def __init__(self, of: str = "", **kwargs: Any) -> None:
+        self.of = of
+        super().__init__(**{"editable": False, "default": "", **kwargs})
+
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, {**kwargs, "of": self.of}
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        folded = identity.fold(getattr(model_instance, self.of))
+        setattr(model_instance, self.attname, folded)
+        return folded
+
+
 class Tag(TenantModel):
     """A word put on contacts: by hand, or by a segment, a workflow or the system."""
 
@@ -243,6 +271,7 @@ class Tag(TenantModel):
         SYSTEM = "system", _("System")
 
     name = models.CharField(_("name"), max_length=100)
+    key = FoldedField(of="name", max_length=400)
     kind = models.CharField(
         _("kind"),
         max_length=10,
@@ -258,15 +287,19 @@ class Tag(TenantModel):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(
-                "organisation",
-                Lower("name"),
+                fields=["organisation", "key"],
                 name="tag_once",
                 violation_error_message=_("There is a tag of this name already."),
+                violation_error_code="unique",
             )
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Fold the name, so that the constraint can be checked ahead of the write."""
+        self.key = identity.fold(self.name)
 
 
 class ContactTag(TenantModel):
@@ -345,13 +378,16 @@ class ReferralInvite(TenantModel):
 class Merge(TenantModel):
     """One contact taken into another, with what is needed to take it back.
 
-    `filled` holds the survivor's columns that were empty and took the absorbed one's value, as
-    `{column: value}`. The rows of other tables that moved are `MergedRow`s.
+    `filled` holds the survivor's columns that took a value from the absorbed one, as
+    `{column: [before, after]}`. `moved` holds the absorbed one's identifiers that are no longer
+    on its row, because the survivor took them (at the merge, or later by an update), as
+    `{column: value}`. The rows of other tables that moved or were copied are `MergedRow`s.
     """
 
     survivor = models.ForeignKey(Contact, models.CASCADE, related_name="merges")
     absorbed = models.ForeignKey(Contact, models.CASCADE, related_name="merged_by")
     filled = models.JSONField(default=dict)
+    moved = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
     undone_at = models.DateTimeField(null=True, blank=True)
 
@@ -367,12 +403,15 @@ class Merge(TenantModel):
             )
         ]
 
+    def __str__(self) -> str:
+        return f"{self.absorbed_id} → {self.survivor_id}"
+
 
 class MergedRow(models.Model):
-    """A row that a merge moved from the absorbed contact to the survivor.
+    """A row that a merge moved from the absorbed contact to the survivor, or copied to it.
 
-    `part` is the name of the `ContactPart` it belongs to; `before` what the part needs to put it
-    back, when its id alone does not say.
+    `part` says whose row it is: a `ContactPart`'s name, or one of `contacts.services.merges`.
+    `before` is what the part needs to put it back, when its id alone does not say.
     """
 
     merge = models.ForeignKey(Merge, models.CASCADE, related_name="rows", db_index=False)
@@ -382,3 +421,6 @@ class MergedRow(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["merge", "part", "row_id"], name="merged_row")]
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.row_id}"

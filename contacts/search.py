@@ -1,0 +1,159 @@
+"""Finding contacts by what people type: a name, part of an e-mail, a phone in any spelling.
+
+`Contact.search_text` holds all of it, folded (`identity.search_text`). PostgreSQL finds a fragment
+in it by a trigram index, SQLite by a trigram table that triggers keep (`SQLITE_STATEMENTS`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
+
+from contacts import identity
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    from contacts.querysets import ContactQuerySet
+
+MAX_LENGTH = 300
+"""Longer than this nobody types; what follows is not looked at."""
+
+SQLITE_STATEMENTS = (
+    # Trigrams only, without positions: they narrow down, LIKE on the column decides.
+    "CREATE VIRTUAL TABLE IF NOT EXISTS contacts_search USING fts5 ("
+    "search_text, content='contacts_contact', content_rowid='id',"
+    " tokenize='trigram', detail='none')",
+    "CREATE TRIGGER IF NOT EXISTS contacts_search_insert AFTER INSERT ON contacts_contact BEGIN"
+    " INSERT INTO contacts_search (rowid, search_text) VALUES (new.id, new.search_text); END",
+    "CREATE TRIGGER IF NOT EXISTS contacts_search_delete AFTER DELETE ON contacts_contact BEGIN"
+    " INSERT INTO contacts_search (contacts_search, rowid, search_text)"
+    " VALUES ('delete', old.id, old.search_text); END",
+    "CREATE TRIGGER IF NOT EXISTS contacts_search_update AFTER UPDATE OF search_text"
+    " ON contacts_contact WHEN old.search_text IS NOT new.search_text BEGIN"
+    " INSERT INTO contacts_search (contacts_search, rowid, search_text)"
+    " VALUES ('delete', old.id, old.search_text);"
+    " INSERT INTO contacts_search (rowid, search_text) VALUES (new.id, new.search_text); END",
+)
+
+# Above so many matches it is quicker to walk the list in its order than to gather them all.
+_FEW = 2000
+
+_PHONE_WORD = re.compile(r"[+0-9().\-/]*[0-9][+0-9().\-/]*")
+
+# One thing that must be found: any of these alternatives, each of them all of its fragments.
+Term = Sequence[Sequence[str]]
+
+
+def matching(contacts: ContactQuerySet, text: str) -> ContactQuerySet:
+    """The contacts in which every word of `text` is found, wherever it stands.
+
+    Case and accents do not matter, nor does the spelling of a phone number: consecutive words of
+    digits are also read as one number. Every character stands for itself. On SQLite this asks the
+    trigram table at once whether there are few.
+    """
+    terms = _read(text)
+    for term in terms:
+        contacts = contacts.filter(_holds(term))
+    connection = connections[contacts.db]
+    if connection.vendor == "sqlite" and terms:
+        found = _few(connection, terms)
+        if found is not None:
+            contacts = contacts.filter(pk__in=found)
+    return contacts
+
+
+def _read(text: str) -> list[Term]:
+    """`jane 07837 489` → jane, and 07837489 in one way or another."""
+    words = identity.fold(text[:MAX_LENGTH].replace("\0", " ").replace("(0)", "")).split()
+    terms: list[Term] = []
+    number: list[str] = []
+    for word in [*words, ""]:
+        if _PHONE_WORD.fullmatch(word):
+            number.append(word)
+            continue
+        if number:
+            terms.append(_as_number(number))
+            number = []
+        if word:
+            terms.append([[word]])
+    return terms
+
+
+def _as_number(words: list[str]) -> Term:
+    """The ways to find these words: as they stand, as digits in a row, and without the 0 or 00
+    that stands for a country or before it (a number may be kept as +44 only)."""
+    digits = re.sub(r"\D", "", "".join(words))
+    alternatives = [list(dict.fromkeys(words)), [digits]]
+    without_trunk = digits.lstrip("0")
+    if len(without_trunk) >= 3:
+        alternatives.append([without_trunk])
+    return [
+        alternative
+        for index, alternative in enumerate(alternatives)
+        if alternative not in alternatives[:index]
+    ]
+
+
+def _holds(term: Term) -> Q:
+    return Q(
+        *(
+            Q(*(Q(search_text__contains=fragment) for fragment in alternative))
+            for alternative in term
+        ),
+        _connector=Q.OR,
+    )
+
+
+def _few(connection: BaseDatabaseWrapper, terms: Sequence[Term]) -> Any:
+    """A subquery of the rows that can match, when the trigrams leave few; else None."""
+    narrowing = [
+        " OR ".join(_trigrams(alternative) for alternative in term)
+        for term in terms
+        if all(any(len(fragment) >= 3 for fragment in alternative) for alternative in term)
+    ]
+    if not narrowing:
+        return None
+    expression = " AND ".join(f"({part})" for part in narrowing)
+    query = "SELECT rowid FROM contacts_search WHERE contacts_search MATCH %s"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{query} LIMIT {_FEW + 1}", [expression])  # noqa: S608
+        ids = [row[0] for row in cursor.fetchall()]
+    return ids if len(ids) <= _FEW else None
+
+
+def _trigrams(fragments: Sequence[str]) -> str:
+    """What the trigram table must hold: every third trigram of each fragment, and the last."""
+    wanted = {
+        fragment[start : start + 3]
+        for fragment in fragments
+        for start in [*range(0, len(fragment) - 2, 3), len(fragment) - 3]
+        if start >= 0
+    }
+    quoted = ('"' + trigram.replace('"', '""') + '"' for trigram in sorted(wanted))
+    return "(" + " AND ".join(quoted) + ")"
+
+
+def keep_on_sqlite(connection: BaseDatabaseWrapper) -> None:
+    """Make the trigram table and its triggers where they are missing.
+
+    Run after every migrate: SQLite makes a table anew to change it, and its triggers go with the
+    old one.
+    """
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name LIKE 'contacts#_search#_%' "
+            "ESCAPE '#' AND type = 'trigger'"
+        )
+        complete = cursor.fetchone()[0] == len(SQLITE_STATEMENTS) - 1
+        for statement in SQLITE_STATEMENTS:
+            cursor.execute(statement)
+        if not complete:
+            cursor.execute("INSERT INTO contacts_search (contacts_search) VALUES ('rebuild')")
