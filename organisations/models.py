@@ -6,6 +6,7 @@ import hashlib
 import zoneinfo
 
 from babel.numbers import list_currencies
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
@@ -109,6 +110,23 @@ class Organisation(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Total spend is counted in the currency, so it is fixed once there are contacts."""
+        if self.pk is None:
+            return
+        before = Organisation.objects.values_list("currency_code", flat=True).get(pk=self.pk)
+        # By name, because `contacts` imports this module.
+        contacts = apps.get_model("contacts", "Contact").objects
+        if before != self.currency_code and contacts.filter(organisation=self).exists():
+            raise ValidationError(
+                {
+                    "currency_code": ValidationError(
+                        _("The currency is fixed once there are contacts: totals are kept in it."),
+                        code="fixed",
+                    )
+                }
+            )
 
 
 class TenantModel(models.Model):

@@ -1,0 +1,181 @@
+"""Writing organisations, their staff and their API keys."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils import timezone as clock
+from django.utils.translation import gettext as _
+
+from crm.api import scopes as api_scopes
+from crm.errors import Conflict
+from organisations import roles
+from organisations.models import ApiKey, Membership, Organisation, digest
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+KEY_PREFIX = "rg_"
+CHANGEABLE = ("name", "status", "currency_code", "country", "timezone")
+
+
+@transaction.atomic
+def create_organisation(
+    *,
+    name: str,
+    currency_code: str = "GBP",
+    country: str = "GB",
+    timezone: str = "Europe/London",
+) -> Organisation:
+    """A new organisation, with nobody in it yet. Raises ValidationError by field."""
+    organisation = Organisation(
+        name=name.strip(),
+        currency_code=currency_code.strip().upper(),
+        country=country.strip().upper(),
+        timezone=timezone.strip(),
+    )
+    organisation.full_clean()
+    organisation.save()
+    return organisation
+
+
+@transaction.atomic
+def update_organisation(
+    *, organisation: Organisation, values: Mapping[str, Any]
+) -> Organisation:
+    """Change some of `CHANGEABLE`. Raises ValidationError by field."""
+    for field in CHANGEABLE:
+        if field in values:
+            setattr(organisation, field, values[field])
+    organisation.full_clean()
+    organisation.save()
+    return organisation
+
+
+@transaction.atomic
+def create_api_key(
+    *,
+    organisation: Organisation,
+    name: str,
+    scopes: Sequence[str] = ("all",),
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """A new key and its secret, which is kept nowhere: whoever asks must show it now.
+
+    Raises ValidationError by field for a scope that the API does not know and for an expiry that
+    has passed.
+    """
+    secret = KEY_PREFIX + secrets.token_urlsafe(32)
+    try:
+        wanted = api_scopes.check(scopes)
+    except ValidationError as error:
+        raise ValidationError({"scopes": error}) from None
+    key = ApiKey(
+        organisation=organisation,
+        name=name.strip(),
+        prefix=secret[:10],
+        digest=digest(secret),
+        scopes=wanted,
+        expires_at=expires_at,
+    )
+    key.full_clean()
+    if expires_at is not None and expires_at <= clock.now():
+        raise ValidationError(
+            {"expires_at": ValidationError(_("This time has passed already."), code="passed")}
+        )
+    key.save()
+    return key, secret
+
+
+@transaction.atomic
+def revoke_api_key(*, key: ApiKey) -> ApiKey:
+    """End a key, for good. Revoking it again changes nothing."""
+    if key.revoked_at is None:
+        key.revoked_at = clock.now()
+        key.save(update_fields=["revoked_at"])
+    return key
+
+
+@transaction.atomic
+def add_member(*, organisation: Organisation, email: str, role: Group) -> tuple[Membership, bool]:
+    """Let someone work in the organisation; True when an account had to be made for them.
+
+    The account found is the one with this e-mail address, whatever the case. A new one has no
+    password until its owner sets one. Raises ValidationError when the address is none, or is of
+    several accounts, and Conflict when they are a member already.
+    """
+    email = email.strip()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise ValidationError({"email": error}) from None
+    _require_role(role)
+    users = get_user_model().objects
+    found: list[User] = list(users.filter(email__iexact=email)[:2]) or list(
+        users.filter(username__iexact=email)[:1]
+    )
+    if len(found) > 1:
+        raise ValidationError(
+            {
+                "email": ValidationError(
+                    _("Several accounts have this e-mail address; ask a superuser."),
+                    code="ambiguous",
+                )
+            }
+        )
+    user = found[0] if found else users.create_user(email.lower(), email)
+    if Membership.objects.filter(organisation=organisation, user=user).exists():
+        raise Conflict(_("%(email)s is a member of staff already.") % {"email": email})
+    if not user.is_staff:
+        user.is_staff = True
+        user.save(update_fields=["is_staff"])
+    membership = Membership.objects.create(organisation=organisation, user=user, role=role)
+    return membership, not found
+
+
+@transaction.atomic
+def change_role(*, membership: Membership, role: Group) -> Membership:
+    """Give a member of staff another role. Raises Conflict for the last Owner."""
+    _require_role(role)
+    if role.name != roles.OWNER:
+        _require_another_owner(membership)
+    membership.role = role
+    membership.save(update_fields=["role"])
+    return membership
+
+
+@transaction.atomic
+def remove_member(*, membership: Membership) -> None:
+    """End someone's work in the organisation; their account stays. Raises Conflict for the last
+    Owner."""
+    _require_another_owner(membership)
+    membership.delete()
+
+
+def _require_role(role: Group) -> None:
+    if role.name not in roles.ROLES:
+        raise ValidationError(
+            {"role": ValidationError(_("This group is not a role."), code="not_a_role")}
+        )
+
+
+def _require_another_owner(membership: Membership) -> None:
+    # The organisation's row is the lock: two Owners cannot remove each other at once.
+    Organisation.objects.select_for_update().get(pk=membership.organisation_id)
+    owners = Membership.objects.filter(
+        organisation=membership.organisation_id, role__name=roles.OWNER
+    )
+    ids = set(owners.values_list("user_id", flat=True))
+    if ids == {membership.user_id}:
+        raise Conflict(
+            _("%(user)s is the only Owner. Make somebody else an Owner first.")
+            % {"user": membership.user}
+        )
