@@ -1,0 +1,88 @@
+"""Forms that parse what was typed and leave every rule to a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from unfold.forms import PaginationInlineFormSet
+
+from crm.errors import Conflict
+from organisations.models import Organisation
+
+
+class Refused(Exception):
+    """A service said no while a form was saved: carries what to show beside which field."""
+
+    def __init__(self, error: ValidationError | Conflict) -> None:
+        super().__init__(str(error))
+        self.by_path = dict(_by_path(error))
+
+
+def _by_path(error: ValidationError | Conflict) -> Iterator[tuple[str, list[str]]]:
+    if isinstance(error, Conflict):
+        yield NON_FIELD_ERRORS, [error.detail]
+    elif hasattr(error, "error_dict"):
+        yield from error.message_dict.items()
+    else:
+        yield NON_FIELD_ERRORS, error.messages
+
+
+class ServiceForm(forms.ModelForm[Any]):
+    """A model form that neither checks nor writes its instance.
+
+    It parses fields; `OrganisationAdmin.write` hands what was typed to a service, and what the
+    service refuses comes back as `refused` when the form is built again.
+    """
+
+    organisation: ClassVar[Organisation | None] = None
+    refused: ClassVar[Refused | None] = None
+
+    def field_of(self, path: str) -> str | None:
+        """The field beside which to show what a service says of `path`; None: above the form."""
+        return path if path in self.fields else None
+
+    def _post_clean(self) -> None:
+        for path, messages in (self.refused.by_path if self.refused else {}).items():
+            field = self.field_of(path)
+            if field is None and path != NON_FIELD_ERRORS and not path.startswith("addresses"):
+                messages = [f"{path}: {message}" for message in messages]
+            self.add_error(field, [ValidationError(message) for message in messages])
+
+    def save(self, commit: bool = True) -> Any:
+        """Nothing is written here."""
+        return self.instance
+
+    def save_m2m(self) -> None:
+        """Nothing is written here."""
+
+    def changed_values(self) -> dict[str, Any]:
+        """What was typed in the fields that differ from what the form was shown with."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}
+
+
+class ServiceFormSet(PaginationInlineFormSet):  # type: ignore[misc]  # Unfold's is untyped
+    """Inline rows that are parsed only; `rows` is what a service gets."""
+
+    refused: Refused | None = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What was typed, row by row, without the deleted and the empty ones, in their order."""
+        kept = []
+        for form in self.forms:
+            if form.cleaned_data and form not in self.deleted_forms:
+                values: Mapping[str, Any] = form.cleaned_data
+                if any(values.get(name) for name in form.fields if name in form._meta.fields):
+                    kept.append(form)
+        return [{name: form.cleaned_data.get(name) for name in form._meta.fields} for form in kept]
+
+    @property
+    def is_changed(self) -> bool:
+        return any(form.has_changed() for form in self.forms)
+
+
+def opened(organisation: Organisation | None, refused: Refused | None) -> dict[str, Any]:
+    """The class attributes that a request gives to a `ServiceForm`."""
+    return {"organisation": organisation, "refused": refused}

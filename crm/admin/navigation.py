@@ -1,0 +1,74 @@
+"""The admin's menu: one entry per screen, shown to whoever may view it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+MENU: list[tuple[Any, list[tuple[Any, str, str]]]] = [
+    (
+        _("People"),
+        [
+            (_("Contacts"), "group", "contacts.contact"),
+            (_("Tags"), "sell", "contacts.tag"),
+            (_("Referral invites"), "share", "contacts.referralinvite"),
+        ],
+    ),
+    (
+        _("What happened"),
+        [
+            (_("Activities"), "timeline", "activities.activity"),
+            (_("Bookings"), "hotel", "activities.booking"),
+            (_("Table reservations"), "restaurant", "activities.tablereservation"),
+            (_("Golf reservations"), "golf_course", "activities.golfreservation"),
+        ],
+    ),
+    (
+        _("Set up"),
+        [
+            (_("Custom fields"), "edit_note", "customfields.customfield"),
+            (_("Activity types"), "category", "activities.activitytype"),
+            (_("Imports"), "upload_file", "imports.import"),
+        ],
+    ),
+    (
+        _("Administration"),
+        [
+            (_("Organisation"), "domain", "organisations.organisation"),
+            (_("Staff"), "badge", "organisations.membership"),
+            (_("API keys"), "key", "organisations.apikey"),
+            (_("Users"), "person", "auth.user"),
+        ],
+    ),
+]
+
+
+def _may_view(model: str) -> Callable[[HttpRequest], bool]:
+    app, name = model.split(".")
+
+    def allowed(request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(f"{app}.view_{name}"))
+
+    return allowed
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Unfold's `SIDEBAR.navigation`."""
+    home = {"title": _("Home"), "icon": "home", "link": reverse("admin:index")}
+    groups: list[dict[str, Any]] = [{"title": None, "items": [home]}]
+    for title, entries in MENU:
+        items = [
+            {
+                "title": name,
+                "icon": icon,
+                "link": reverse(f"admin:{model.replace('.', '_')}_changelist"),
+                "permission": _may_view(model),
+            }
+            for name, icon, model in entries
+        ]
+        groups.append({"title": title, "separator": True, "items": items})
+    return groups
