@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
+
 if TYPE_CHECKING:
     from django.db.models import Prefetch
     from rest_framework.serializers import Field
@@ -45,6 +47,11 @@ class ContactPart:
         """The serializer fields this part adds to a contact's JSON, by their JSON name."""
         return {}
 
+    def keys(self) -> frozenset[str]:
+        """The JSON keys that may be written: what `clean` takes. By default the fields that are
+        not read-only."""
+        return frozenset(name for name, field in self.fields().items() if not field.read_only)
+
     def prefetch(self) -> Iterable[Prefetch[Any] | str]:
         """What to fetch with a page of contacts so that `represent` needs no query."""
         return ()
@@ -70,6 +77,28 @@ class ContactPart:
         """Store what `clean` answered, in the caller's transaction. True when anything changed."""
         return False
 
+    def clean_many(
+        self,
+        organisation: Organisation,
+        rows: Sequence[tuple[Contact | None, Mapping[str, Any]]],
+    ) -> list[Any]:
+        """`clean` for each row of a batch: what `write_many` wants, or the row's ValidationError
+        as a value. To be overridden where a batch can share its queries."""
+        return [self._clean_one(organisation, contact, given) for contact, given in rows]
+
+    def _clean_one(
+        self, organisation: Organisation, contact: Contact | None, given: Mapping[str, Any]
+    ) -> Any:
+        try:
+            return self.clean(organisation, contact, given)
+        except ValidationError as error:
+            return error
+
+    def write_many(self, rows: Sequence[tuple[Contact, Any]]) -> set[int]:
+        """`write` for each row of a batch, each of another contact; answers the ids of the
+        contacts that changed. An error undoes the batch, which is then written row by row."""
+        return {contact.pk for contact, cleaned in rows if self.write(contact, cleaned)}
+
     def merge(self, merge: Merge) -> None:
         """Move this part's rows from `merge.absorbed` to `merge.survivor`, noting them as
         `MergedRow`s."""
@@ -78,7 +107,7 @@ class ContactPart:
         """Put back what `merge` moved."""
 
     def redact(self, contact: Contact) -> None:
-        """Erase this part's personal data."""
+        """Erase this part's personal data, what its `MergedRow`s remember included."""
 
     def parameters(self) -> Sequence[Mapping[str, Any]]:
         """The query parameters this part adds to the contact list, as OpenAPI parameter objects
