@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "crm.api.middleware.ApiMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -191,7 +192,18 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 WHITENOISE_MAX_AGE = 600
 
-REST_FRAMEWORK: dict[str, Any] = {}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # a larger body is 413 in the API
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "crm.api.authentication.ApiKeyAuthentication",
+        "crm.api.authentication.StaffAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [],  # crm.api.permissions, which every ApiView asks
+    "DEFAULT_RENDERER_CLASSES": ["crm.api.json.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["crm.api.json.JSONParser"],
+    "EXCEPTION_HANDLER": "crm.api.errors.problem_handler",
+    "URL_FORMAT_OVERRIDE": None,
+}
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Regulars",

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-from crm.health import health
+# Each app's urls.py names its resources, without a trailing slash (crm.api.middleware).
+API = [
+    path("", include(f"{app}.urls"))
+    for app in ("organisations", "contacts", "customfields", "activities")
+    if find_spec(f"{app}.urls")
+]
 
-urlpatterns = [path("admin/", admin.site.urls), path("healthz", health, name="health")]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/", include(API)),
+]

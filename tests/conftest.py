@@ -1,0 +1,94 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.test.client import MULTIPART_CONTENT
+
+from organisations.models import Organisation
+from tests import factories
+
+KEY_HEADER = "x-api-key"
+
+
+class ApiClient(Client):
+    """Django's test client with an API key, which sends dicts and lists as JSON.
+
+    Paths may be given without `/api`: `api.get("/contacts")`, `api.post("/contacts", {...})`.
+    """
+
+    def __init__(self, key: str | None = None, **kwargs: Any) -> None:
+        super().__init__(headers={KEY_HEADER: key} if key else None, **kwargs)
+        self.key = key
+
+    def generic(
+        self,
+        method: str,
+        path: str,
+        data: Any = "",
+        content_type: str | None = "application/octet-stream",
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        if not path.startswith(("/api", "http")):
+            path = f"/api{path}"
+        return super().generic(method, path, data, content_type, *args, **kwargs)
+
+    def post(
+        self, path: str, data: Any = None, content_type: str = "application/json", **kwargs: Any
+    ) -> Any:
+        if content_type == MULTIPART_CONTENT:
+            return super().post(path, data, content_type, **kwargs)
+        return super().post(path, {} if data is None else data, content_type, **kwargs)
+
+    def put(self, path: str, data: Any = None, **kwargs: Any) -> Any:
+        kwargs.setdefault("content_type", "application/json")
+        return super().put(path, {} if data is None else data, **kwargs)
+
+    def patch(self, path: str, data: Any = None, **kwargs: Any) -> Any:
+        kwargs.setdefault("content_type", "application/json")
+        return super().patch(path, {} if data is None else data, **kwargs)
+
+
+@pytest.fixture(autouse=True)
+def _no_rate_limit(settings: Any) -> None:
+    """Tests ask faster than people; those of the limit set their own."""
+    settings.API_RATE_LIMIT = "1000000/s"
+
+
+@pytest.fixture
+def organisation(db: None) -> Organisation:
+    """A British organisation that counts in pounds."""
+    return factories.OrganisationFactory()
+
+
+@pytest.fixture
+def other_organisation(db: None) -> Organisation:
+    """Another one, whose rows nobody else may see."""
+    return factories.OrganisationFactory()
+
+
+@pytest.fixture
+def api_for(db: None) -> Callable[..., ApiClient]:
+    """`api_for(organisation, ["contacts:read"])`: a client with a key of that organisation."""
+
+    def client(organisation: Organisation, scopes: Sequence[str] = ("all",)) -> ApiClient:
+        return ApiClient(factories.api_key(organisation, scopes))
+
+    return client
+
+
+@pytest.fixture
+def api(organisation: Organisation, api_for: Callable[..., ApiClient]) -> ApiClient:
+    """A client that may do everything in `organisation`."""
+    return api_for(organisation)
+
+
+@pytest.fixture
+def anonymous() -> ApiClient:
+    """A client without a key."""
+    return ApiClient()
