@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone as clock
+from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from crm.api import scopes as api_scopes
@@ -86,7 +90,7 @@ def create_api_key(
         scopes=wanted,
         expires_at=expires_at,
     )
-    key.full_clean()
+    key.full_clean(exclude=["digest"])  # random; asking who else has it would need no organisation
     if expires_at is not None and expires_at <= clock.now():
         raise ValidationError(
             {"expires_at": ValidationError(_("This time has passed already."), code="passed")}
@@ -105,12 +109,16 @@ def revoke_api_key(*, key: ApiKey) -> ApiKey:
 
 
 @transaction.atomic
-def add_member(*, organisation: Organisation, email: str, role: Group) -> tuple[Membership, bool]:
+def add_member(
+    *, organisation: Organisation, email: str, role: Group, added_by: User | None = None
+) -> tuple[Membership, bool]:
     """Let someone work in the organisation; True when an account had to be made for them.
 
     The account found is the one with this e-mail address, whatever the case. A new one has no
-    password until its owner sets one. Raises ValidationError when the address is none, or is of
-    several accounts, and Conflict when they are a member already.
+    password until its owner sets one (`password_link`). Raises ValidationError when the address is
+    none, or is of several accounts. Raises Conflict when they are a member already, and when the
+    account is a stranger's to `added_by`: whoever made it in another organisation may not be who
+    the address says, so only a superuser, or an Owner of one of its organisations, brings it in.
     """
     email = email.strip()
     try:
@@ -119,9 +127,7 @@ def add_member(*, organisation: Organisation, email: str, role: Group) -> tuple[
         raise ValidationError({"email": error}) from None
     _require_role(role)
     users = get_user_model().objects
-    found: list[User] = list(users.filter(email__iexact=email)[:2]) or list(
-        users.filter(username__iexact=email)[:1]
-    )
+    found = list(users.filter(Q(email__iexact=email) | Q(username__iexact=email))[:2])
     if len(found) > 1:
         raise ValidationError(
             {
@@ -134,11 +140,48 @@ def add_member(*, organisation: Organisation, email: str, role: Group) -> tuple[
     user = found[0] if found else users.create_user(email.lower(), email)
     if Membership.objects.filter(organisation=organisation, user=user).exists():
         raise Conflict(_("%(email)s is a member of staff already.") % {"email": email})
+    if found and added_by is not None and not _may_bring_in(added_by, user):
+        raise Conflict(
+            _("%(email)s has an account outside this organisation. A superuser can add it.")
+            % {"email": email}
+        )
     if not user.is_staff:
         user.is_staff = True
         user.save(update_fields=["is_staff"])
     membership = Membership.objects.create(organisation=organisation, user=user, role=role)
     return membership, not found
+
+
+def _may_bring_in(added_by: User, user: User) -> bool:
+    return (
+        added_by.is_superuser
+        or Membership.objects.across_organisations()
+        .filter(
+            user=added_by,
+            role__name=roles.OWNER,
+            organisation__in=Organisation.objects.filter(members=user),
+        )
+        .exists()
+    )
+
+
+def password_link(*, membership: Membership) -> str | None:
+    """The path under which a new member of staff chooses a password, once, within three days.
+
+    None when they have one already, or work elsewhere too: an Owner may not take over an account.
+    """
+    user = membership.user
+    elsewhere = (
+        Membership.objects.across_organisations()
+        .filter(user=user)
+        .exclude(organisation=membership.organisation_id)
+    )
+    if user.has_usable_password() or user.is_superuser or elsewhere.exists():
+        return None
+    return reverse(
+        "admin:set_password",
+        args=[urlsafe_base64_encode(str(user.pk).encode()), default_token_generator.make_token(user)],
+    )
 
 
 @transaction.atomic
