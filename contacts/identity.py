@@ -152,7 +152,7 @@ def read(contact: Contact) -> None:
         contact.phone_number_e164 = phone.e164
     except ValidationError as error:
         if hasattr(error, "error_dict"):
-            errors.update(error.error_dict)
+            errors.update({path: found[0] for path, found in error.error_dict.items()})
         else:
             errors["phone_number"] = error
     if errors:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.validators import validate_email
 from django.db import models
@@ -11,7 +11,7 @@ from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
 
 from contacts import identity
-from contacts.querysets import ContactQuerySet
+from contacts.querysets import ContactQuerySet, TagQuerySet
 from organisations.models import (
     TenantModel,
     validate_country,
@@ -78,7 +78,7 @@ class Contact(TenantModel):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
-    tags = models.ManyToManyField(
+    tags: models.ManyToManyField[Tag, ContactTag] = models.ManyToManyField(
         "Tag",
         through="ContactTag",
         related_name="contacts",
@@ -86,7 +86,7 @@ class Contact(TenantModel):
         verbose_name=_("tags"),
     )
 
-    objects = ContactQuerySet.as_manager()
+    objects: ClassVar = ContactQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("contact")
@@ -280,6 +280,8 @@ class Tag(TenantModel):
         editable=False,
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects: ClassVar = TagQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("tag")

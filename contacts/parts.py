@@ -47,7 +47,7 @@ class ContactPart:
         """The serializer fields this part adds to a contact's JSON, by their JSON name."""
         return {}
 
-    def keys(self) -> frozenset[str]:
+    def written_keys(self) -> frozenset[str]:
         """The JSON keys that may be written: what `clean` takes. By default the fields that are
         not read-only."""
         return frozenset(name for name, field in self.fields().items() if not field.read_only)

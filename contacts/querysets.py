@@ -1,10 +1,18 @@
-"""Reading contacts."""
+"""Reading contacts, tags and referral invites."""
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Self
 
+from django.db.models import Prefetch, Q
+
+from contacts import identity, search
+from contacts.parts import PARTS
 from organisations.querysets import TenantQuerySet
+
+if TYPE_CHECKING:
+    from contacts.models import Contact, Tag
 
 
 class ContactQuerySet(TenantQuerySet["Contact"]):
@@ -13,3 +21,89 @@ class ContactQuerySet(TenantQuerySet["Contact"]):
     def current(self) -> Self:
         """Without those that were merged into another."""
         return self.filter(merged_into=None)
+
+    def identified_by(self, *, email: str | None = None, phone: str | None = None) -> Self:
+        """Those that the e-mail (in any case) or the phone (in E.164) identifies: at most two.
+
+        Merged ones are among them, since their identifiers go on finding the survivor: see
+        `survivors`.
+        """
+        return self.identified_by_any(
+            emails=[email] if email else [], phones=[phone] if phone else []
+        )
+
+    def identified_by_any(self, *, emails: Iterable[str], phones: Iterable[str]) -> Self:
+        """As `identified_by`, for many at once."""
+        keys = Q(email_key__in=[email.lower() for email in emails])
+        return self.filter(keys | Q(phone_number_e164__in=list(phones)))
+
+    def resolve(self, pk: int) -> Contact:
+        """The contact of this id or, when it was merged, the one that it is part of now.
+
+        Raises DoesNotExist. One query, and one more for each merge on the way.
+        """
+        contact = self.get(pk=pk)
+        while contact.merged_into_id is not None:
+            contact = self.get(pk=contact.merged_into_id)
+        return contact
+
+    def survivors(self, contacts: Iterable[Contact]) -> dict[int, Contact]:
+        """For each of `contacts` the one that it is part of now, by the id of the first.
+
+        No query when none was merged, else one for each step of the longest chain of merges.
+        """
+        known = {contact.pk: contact for contact in contacts}
+        asked = list(known)
+        while (
+            missing := {
+                contact.merged_into_id
+                for contact in known.values()
+                if contact.merged_into_id is not None
+            }
+            - known.keys()
+        ):
+            known |= {contact.pk: contact for contact in self.filter(pk__in=missing)}
+        survivors = {}
+        for pk in asked:
+            contact = known[pk]
+            while contact.merged_into_id is not None:
+                contact = known[contact.merged_into_id]
+            survivors[pk] = contact
+        return survivors
+
+    def search(self, text: str) -> Self:
+        """Those in which every word of `text` is found (see `contacts.search`)."""
+        return search.matching(self, text)
+
+    def tagged(self, name: str) -> Self:
+        """Those that carry this tag, whatever its case and accents."""
+        from contacts.models import ContactTag
+
+        links = ContactTag.objects.across_organisations().filter(tag__key=identity.fold(name))
+        return self.filter(pk__in=links.values("contact"))
+
+    def with_everything(self) -> Self:
+        """With all that a contact's JSON shows. A fixed number of queries for any page."""
+        from contacts.models import Address, ReferralInvite, SpendInCurrency, Tag
+
+        return self.select_related("rollup").prefetch_related(
+            Prefetch("tags", Tag.objects.across_organisations().order_by("name")),
+            Prefetch("addresses", Address.objects.across_organisations()),
+            Prefetch(
+                "referral_invites",
+                ReferralInvite.objects.across_organisations().only("contact").order_by("id"),
+            ),
+            Prefetch(
+                "foreign_spend",
+                SpendInCurrency.objects.across_organisations().order_by("currency_code"),
+            ),
+            *(lookup for part in PARTS for lookup in part.prefetch()),
+        )
+
+
+class TagQuerySet(TenantQuerySet["Tag"]):
+    """Tags, always of a named organisation."""
+
+    def named(self, name: str) -> Self:
+        """The one of this name, whatever its case and accents."""
+        return self.filter(key=identity.fold(name))

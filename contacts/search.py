@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import connections
 from django.db.models import Q
-from django.db.models.expressions import RawSQL
 
 from contacts import identity
 
@@ -44,13 +43,15 @@ SQLITE_STATEMENTS = (
 # Above so many matches it is quicker to walk the list in its order than to gather them all.
 _FEW = 2000
 
+Contacts = TypeVar("Contacts", bound="ContactQuerySet")
+
 _PHONE_WORD = re.compile(r"[+0-9().\-/]*[0-9][+0-9().\-/]*")
 
 # One thing that must be found: any of these alternatives, each of them all of its fragments.
 Term = Sequence[Sequence[str]]
 
 
-def matching(contacts: ContactQuerySet, text: str) -> ContactQuerySet:
+def matching(contacts: Contacts, text: str) -> Contacts:
     """The contacts in which every word of `text` is found, wherever it stands.
 
     Case and accents do not matter, nor does the spelling of a phone number: consecutive words of
@@ -122,7 +123,7 @@ def _few(connection: BaseDatabaseWrapper, terms: Sequence[Term]) -> Any:
     expression = " AND ".join(f"({part})" for part in narrowing)
     query = "SELECT rowid FROM contacts_search WHERE contacts_search MATCH %s"
     with connection.cursor() as cursor:
-        cursor.execute(f"{query} LIMIT {_FEW + 1}", [expression])  # noqa: S608
+        cursor.execute(f"{query} LIMIT {_FEW + 1}", [expression])
         ids = [row[0] for row in cursor.fetchall()]
     return ids if len(ids) <= _FEW else None
 
@@ -148,12 +149,11 @@ def keep_on_sqlite(connection: BaseDatabaseWrapper) -> None:
     if connection.vendor != "sqlite":
         return
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM sqlite_master WHERE name LIKE 'contacts#_search#_%' "
-            "ESCAPE '#' AND type = 'trigger'"
-        )
-        complete = cursor.fetchone()[0] == len(SQLITE_STATEMENTS) - 1
+        cursor.execute("SELECT name FROM sqlite_master WHERE tbl_name = 'contacts_contact'")
+        there = {row[0] for row in cursor.fetchall()}
+        wanted = {f"contacts_search_{event}" for event in ("insert", "delete", "update")}
+        if not there or wanted <= there:
+            return
         for statement in SQLITE_STATEMENTS:
             cursor.execute(statement)
-        if not complete:
-            cursor.execute("INSERT INTO contacts_search (contacts_search) VALUES ('rebuild')")
+        cursor.execute("INSERT INTO contacts_search (contacts_search) VALUES ('rebuild')")
