@@ -35,6 +35,8 @@ class Sorting:
     having: ContactQuerySet
     lacking: ContactQuerySet
     path: str
+    tie: str = "pk"
+    """The lookup of the contact's id that the index on `path` ends with."""
 
 
 class ContactPart:

@@ -12,7 +12,7 @@ from contacts.parts import PARTS
 from organisations.querysets import TenantQuerySet
 
 if TYPE_CHECKING:
-    from contacts.models import Contact, Tag
+    from contacts.models import Contact, Tag  # noqa: F401  # named by a base class
 
 
 class ContactQuerySet(TenantQuerySet["Contact"]):

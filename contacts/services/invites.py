@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -46,7 +47,7 @@ def create_invite(
     referral_invite_created.send(ReferralInvite, invite=invite)
     rollups.touch([contact.pk])
     if status != Status.PENDING:
-        return update_invite(invite=invite, status=status, completed_by=completed_by)
+        return update_invite(invite=invite, values={"status": status, "completed_by": completed_by})
     _refuse_completer(completed_by)
     return invite
 
@@ -70,7 +71,7 @@ def _save_new(invite: ReferralInvite) -> None:
 
 
 @transaction.atomic
-def update_invite(*, invite: ReferralInvite, **values: Any) -> ReferralInvite:
+def update_invite(*, invite: ReferralInvite, values: Mapping[str, Any]) -> ReferralInvite:
     """Change `status`, `completed_by`, `email_address` of an invite.
 
     Becoming Completed notes when, and sends `referral_invite_completed`. A completed one stays

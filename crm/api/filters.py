@@ -209,6 +209,9 @@ class DayFilter(Filter):
 class Family(django_filters.Filter):  # type: ignore[misc]
     """Several parameters declared in one line; `members` makes them, by what stands in brackets."""
 
+    def __init__(self, field_name: str | None = None) -> None:
+        super().__init__(field_name)
+
     def members(self) -> Iterator[tuple[str, Filter]]:
         """Suffix (`""`, or `before` for `[before]`) and filter."""
         raise NotImplementedError

@@ -1,0 +1,212 @@
+"""The JSON of contacts, tags and referral invites (../docs/api.md, 2 and 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from contacts.models import Contact, ReferralInvite, Tag
+from contacts.parts import PARTS
+from contacts.services.values import ADDRESS_COLUMNS
+from crm.api.serializers import (
+    CharField,
+    DateTimeField,
+    IntegerField,
+    ModelSerializer,
+    ReferenceField,
+    Serializer,
+)
+from organisations.models import Organisation
+
+
+def find_contact(organisation: Organisation, pk: int) -> Contact | None:
+    """The contact of this id, or the one that it was merged into."""
+    try:
+        return Contact.objects.for_organisation(organisation).resolve(pk)
+    except Contact.DoesNotExist:
+        return None
+
+
+def represent(contact: Contact, organisation: Organisation) -> dict[str, Any]:
+    """A contact as the API tells it: every key, null where it is unset.
+
+    No query for a contact that was read `with_everything`. Written by hand because a serializer's
+    fields, run over a page, cost more than the page's queries.
+    """
+    rollup = contact.rollup
+    currency = organisation.currency_code
+    spend = {currency: rollup.total_spend} if rollup.total_spend else {}
+    spend |= {row.currency_code: row.amount for row in contact.foreign_spend.all() if row.amount}
+    told: dict[str, Any] = {
+        "id": contact.pk,
+        "organisation": contact.organisation_id,
+        "kind": contact.kind,
+        "emailAddress": contact.email_address,
+        "phoneNumber": contact.phone_number,
+        "phoneNumberCountryCode": contact.phone_number_country_code,
+        "phoneNumberE164": contact.phone_number_e164,
+        "firstName": contact.first_name,
+        "lastName": contact.last_name,
+        "name": contact.name,
+        "dob": contact.dob,
+        "timezone": contact.timezone,
+        "addresses": [
+            {column: getattr(address, column) for column in ADDRESS_COLUMNS}
+            for address in contact.addresses.all()
+        ],
+        "tags": [{"id": tag.pk, "name": tag.name, "kind": tag.kind} for tag in contact.tags.all()],
+        "totalSpend": rollup.total_spend,
+        "spendByCurrency": spend,
+        "totalOrders": rollup.total_orders,
+        "lastInteractedAt": rollup.last_interacted_at,
+        "recency": rollup.recency,
+        "frequency": rollup.frequency,
+        "monetary": rollup.monetary,
+        "referralInvites": [invite.pk for invite in contact.referral_invites.all()],
+        "createdAt": contact.created_at,
+        "updatedAt": rollup.changed_at,
+        "redactedAt": contact.redacted_at,
+    }
+    for part in PARTS:
+        told |= part.represent(contact)
+    return told
+
+
+class AddressSerializer(Serializer):
+    """A postal address."""
+
+    type = CharField(max_length=30, required=False, allow_blank=True)
+    line1 = CharField(max_length=200, required=False, allow_blank=True)
+    line2 = CharField(max_length=200, required=False, allow_blank=True)
+    city = CharField(max_length=120, required=False, allow_blank=True)
+    county = CharField(max_length=120, required=False, allow_blank=True)
+    postcode = CharField(max_length=20, required=False, allow_blank=True)
+    country = CharField(
+        max_length=2, required=False, allow_blank=True, help_text="ISO 3166-1 alpha-2."
+    )
+
+
+class TagSerializer(ModelSerializer[Tag]):
+    """A tag."""
+
+    class Meta:
+        model = Tag
+        fields = ["id", "name", "kind", "createdAt"]
+        read_only_fields = ["id", "kind", "createdAt"]
+
+
+_CARRIED_TAG = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "integer", "readOnly": True},
+        "name": {"type": "string", "maxLength": 100},
+        "kind": {"type": "string", "enum": Tag.Kind.values, "readOnly": True},
+    },
+    "required": ["name"],
+}
+
+
+@extend_schema_field({"type": "array", "items": _CARRIED_TAG})
+class TagsField(serializers.Field[list[str], Any, Any, Any]):
+    """Tags by name: `["VIP"]`, or the objects that a contact was read with."""
+
+    default_error_messages = {
+        "not_a_list": "Give an array of names.",
+        "no_name": "Give a name, or an object with a name.",
+    }
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        if not isinstance(data, list):
+            self.fail("not_a_list")
+        names = []
+        for tag in data:
+            name = tag.get("name") if isinstance(tag, Mapping) else tag
+            if not isinstance(name, str):
+                self.fail("no_name")
+            names.append(name)
+        return names
+
+    def to_representation(self, value: Any) -> Any:
+        return [{"id": tag.pk, "name": tag.name, "kind": tag.kind} for tag in value.all()]
+
+
+class ContactSerializer(Serializer):
+    """A contact. Which values can be taken is for the service to say: here are their shapes."""
+
+    id = IntegerField(read_only=True)
+    kind = serializers.ChoiceField(Contact.Kind.choices, required=False, allow_null=True)
+    email_address = CharField(max_length=254, required=False, allow_null=True, allow_blank=True)
+    phone_number = CharField(max_length=40, required=False, allow_null=True, allow_blank=True)
+    phone_number_country_code = CharField(
+        max_length=5, required=False, allow_null=True, allow_blank=True
+    )
+    phone_number_e164 = CharField(read_only=True, allow_null=True)
+    first_name = CharField(max_length=150, required=False, allow_null=True, allow_blank=True)
+    last_name = CharField(max_length=150, required=False, allow_null=True, allow_blank=True)
+    name = CharField(max_length=310, required=False, allow_null=True, allow_blank=True)
+    dob = serializers.DateField(required=False, allow_null=True)
+    timezone = CharField(max_length=64, required=False, allow_null=True)
+    addresses = AddressSerializer(many=True, required=False, allow_null=True)
+    tags = TagsField(required=False, allow_null=True)
+    total_spend = IntegerField(read_only=True)
+    spend_by_currency = serializers.DictField(child=IntegerField(), read_only=True)
+    total_orders = IntegerField(read_only=True)
+    last_interacted_at = DateTimeField(read_only=True, allow_null=True)
+    recency = IntegerField(read_only=True, allow_null=True, min_value=1, max_value=5)
+    frequency = IntegerField(read_only=True, allow_null=True, min_value=1, max_value=5)
+    monetary = IntegerField(read_only=True, allow_null=True, min_value=1, max_value=5)
+    referral_invites = serializers.ListField(child=IntegerField(), read_only=True)
+    created_at = DateTimeField(read_only=True)
+    updated_at = DateTimeField(read_only=True)
+    redacted_at = DateTimeField(read_only=True, allow_null=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        first = {
+            "id": fields.pop("id"),
+            "organisation": IntegerField(read_only=True, source="organisation_id"),
+        }
+        theirs = {name: field for part in PARTS for name, field in part.fields().items()}
+        return {**first, **fields, **theirs}
+
+    def to_representation(self, instance: Contact) -> dict[str, Any]:
+        return represent(instance, self.organisation)
+
+
+class OtherContactSerializer(Serializer):
+    """The body of merge and unmerge: which contact is meant, merged or not."""
+
+    contact = ReferenceField("contacts", Contact.objects)
+
+
+class ReferralInviteSerializer(ModelSerializer[ReferralInvite]):
+    """A referral invite."""
+
+    contact = ReferenceField("contacts", find=find_contact)
+    completed_by = ReferenceField("contacts", find=find_contact, required=False, allow_null=True)
+    email_address = CharField(max_length=254, required=False, allow_null=True, allow_blank=True)
+    code = CharField(max_length=40, required=False, allow_blank=True)
+
+    class Meta:
+        model = ReferralInvite
+        fields = [
+            "id",
+            "contact",
+            "emailAddress",
+            "code",
+            "status",
+            "completedBy",
+            "createdAt",
+            "completedAt",
+        ]
+        read_only_fields = ["id", "createdAt", "completedAt"]
+
+
+class ChangeReferralInviteSerializer(ReferralInviteSerializer):
+    """What may change of a referral invite once it is there."""
+
+    contact = ReferenceField("contacts", read_only=True)
+    code = CharField(read_only=True)

@@ -1,0 +1,289 @@
+"""Contacts, tags and referral invites over the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, cast
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from contacts import services
+from contacts.filtersets import ContactFilterSet, ReferralInviteFilterSet, TagFilterSet
+from contacts.models import Contact, ContactRollup, ReferralInvite, Tag
+from contacts.parts import PARTS
+from contacts.querysets import ContactQuerySet
+from contacts.serializers import (
+    ChangeReferralInviteSerializer,
+    ContactSerializer,
+    OtherContactSerializer,
+    ReferralInviteSerializer,
+    TagSerializer,
+    represent,
+)
+from crm.api import batches
+from crm.api.ordering import Ordering, Phase, Term, by, unset_last_by
+from crm.api.viewsets import OrganisationViewSet
+
+
+def by_total(path: str) -> Callable[[bool], Ordering]:
+    """By a column of the totals, read from its index there; contacts that lack it come last."""
+
+    def ordering(descending: bool) -> Ordering:
+        term, tie = Term(f"rollup__{path}", descending), "rollup__contact"
+
+        def phases(contacts: Any) -> list[Phase]:
+            if not ContactRollup._meta.get_field(path).null:
+                return [Phase(contacts, [term], tie)]
+            having = contacts.filter(**{f"rollup__{path}__isnull": False})
+            lacking = contacts.filter(**{f"rollup__{path}__isnull": True})
+            return [Phase(having, [term], tie), Phase(lacking, [Term(tie, True)], tie)]
+
+        return Ordering(f"{'-' if descending else ''}{path}", phases)
+
+    return ordering
+
+
+def by_name(descending: bool) -> Ordering:
+    """By name; contacts without one come last."""
+
+    def phases(contacts: Any) -> list[Phase]:
+        return [
+            Phase(contacts.filter(name__gt=""), [Term("name", descending)]),
+            Phase(contacts.filter(name=""), [Term("pk", True)]),
+        ]
+
+    return Ordering("-name" if descending else "name", phases)
+
+
+ORDERS_OF_TOTALS = frozenset(
+    f"order[{name}]" for name in ("updatedAt", "lastInteractedAt", "totalSpend", "totalOrders")
+)
+
+
+class ContactViewSet(OrganisationViewSet[Contact]):
+    """People and businesses."""
+
+    scope = "contacts"
+    queryset = Contact.objects.all()
+    serializer_class = ContactSerializer
+    filterset_class = ContactFilterSet
+    orderings = {
+        "createdAt": "created_at",
+        "updatedAt": by_total("changed_at"),
+        "lastInteractedAt": by_total("last_interacted_at"),
+        "totalSpend": by_total("total_spend"),
+        "totalOrders": by_total("total_orders"),
+        "name": by_name,
+    }
+    update_with = staticmethod(services.update)
+    delete_with = staticmethod(services.delete)
+    parameters = {
+        "create": [
+            {
+                "name": "onConflict",
+                "description": "What to do when there is such a contact: `fail` answers 409.",
+                "schema": {"type": "string", "enum": ["update", "fail"], "default": "update"},
+            }
+        ],
+        "batch": batches.PARAMETERS,
+    }
+    staff_permission = {
+        "merge": ["contacts.merge_contact"],
+        "unmerge": ["contacts.merge_contact"],
+        "redact": ["contacts.redact_contact"],
+        "put_tag": ["contacts.change_contact"],
+        "delete_tag": ["contacts.change_contact"],
+    }
+
+    def get_queryset(self) -> ContactQuerySet:
+        contacts = cast(ContactQuerySet, super().get_queryset())
+        if self.is_list():
+            return contacts.current().with_everything()
+        return contacts
+
+    def get_object(self) -> Contact:
+        """The contact of this address; of one that was merged, the survivor, but to DELETE, which
+        must not hit another than was named."""
+        contacts = self.get_queryset()
+        if self.action in {"retrieve", "partial_update"}:
+            contacts = contacts.with_everything()
+        try:
+            if self.action == "destroy":
+                return contacts.get(pk=self.kwargs["pk"])
+            return contacts.resolve(self.kwargs["pk"])
+        except Contact.DoesNotExist:
+            raise Http404 from None
+
+    def represent(self, row: Contact) -> dict[str, Any]:
+        if not getattr(row, "_prefetched_objects_cache", None):
+            contacts = Contact.objects.for_organisation(self.organisation)
+            row = contacts.with_everything().get(pk=row.pk)
+        return represent(row, self.organisation)
+
+    def represent_page(self, rows: Sequence[Contact]) -> list[Any]:
+        return [represent(row, self.organisation) for row in rows]
+
+    # What the parts add to the list.
+
+    def known_parameters(self) -> Sequence[Mapping[str, Any]]:
+        own = super().known_parameters()
+        if not self.is_list():
+            return own
+        return [*own, *(parameter for part in PARTS for parameter in part.parameters())]
+
+    def claims_parameter(self, name: str) -> bool:
+        if not self.is_list():
+            return False
+        return any(part.claims(name) for part in PARTS) or (
+            name.startswith("order[") and name.endswith("]") and "." in name
+        )
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        contacts = cast(ContactQuerySet, super().filter_queryset(queryset))
+        given = dict(self.request.query_params.lists())
+        if any(self._looks_at_totals(name) for name in given):
+            # Their indexes begin with their own organisation.
+            contacts = contacts.filter(rollup__organisation=self.organisation)
+        for part in PARTS:
+            claimed = {name: values for name, values in given.items() if part.claims(name)}
+            if claimed:
+                contacts = part.narrow(contacts, self.organisation, claimed)
+        return contacts
+
+    @staticmethod
+    def _looks_at_totals(parameter: str) -> bool:
+        return ContactFilterSet.is_of_totals(parameter) or parameter in ORDERS_OF_TOTALS
+
+    def ordering(self, name: str, descending: bool) -> Ordering | None:
+        known = super().ordering(name, descending)
+        if known is not None:
+            return known
+        everyone = Contact.objects.for_organisation(self.organisation)
+        for part in PARTS:
+            if part.sorting(everyone, self.organisation, name) is not None:
+                return self._by_part(part, name, descending)
+        return None
+
+    def _by_part(self, part: Any, name: str, descending: bool) -> Ordering:
+        def phases(contacts: Any) -> list[Phase]:
+            sorting = part.sorting(contacts, self.organisation, name)
+            return [
+                Phase(sorting.having, [Term(sorting.path, descending)], sorting.tie),
+                Phase(sorting.lacking, [Term("pk", True)]),
+            ]
+
+        return Ordering(f"{'-' if descending else ''}{name}", phases)
+
+    # Writing.
+
+    def perform_create(self, serializer: BaseSerializer[Contact]) -> tuple[Contact, bool]:
+        return services.upsert(
+            organisation=self.organisation,
+            values=serializer.validated_data,
+            on_conflict=self.parameter("onConflict", "update"),
+        )
+
+    @extend_schema(request=None, responses=ContactSerializer)
+    @action(detail=True, methods=["post"])
+    def redact(self, request: Request, pk: int) -> Response:
+        """Erase the contact's personal data; its activities and totals stay."""
+        return Response(self.represent(services.redact(contact=self.get_object())))
+
+    @extend_schema(request=OtherContactSerializer, responses=ContactSerializer)
+    @action(detail=True, methods=["post"])
+    def merge(self, request: Request, pk: int) -> Response:
+        """Take another contact into this one. Answers this one."""
+        survivor = self.get_object()
+        services.merge(survivor=survivor, absorbed=self._other(request))
+        return Response(self.represent(survivor))
+
+    @extend_schema(request=OtherContactSerializer, responses=ContactSerializer)
+    @action(detail=True, methods=["post"])
+    def unmerge(self, request: Request, pk: int) -> Response:
+        """Bring a contact back that was merged into this one. Answers the one brought back."""
+        brought_back = services.unmerge(survivor=self.get_object(), absorbed=self._other(request))
+        return Response(self.represent(brought_back))
+
+    def _other(self, request: Request) -> Contact:
+        serializer = OtherContactSerializer(
+            data=request.data, context=self.get_serializer_context()
+        )
+        serializer.is_valid(raise_exception=True)
+        other: Contact = serializer.validated_data["contact"]
+        return other
+
+    @action(detail=False, methods=["post"])
+    def batch(self, request: Request) -> Any:
+        """Create or update up to 1,000 contacts."""
+        serializer = self.get_serializer(data={})
+
+        def again(data: Any) -> BaseSerializer[Any]:
+            # One serializer for all rows: making its fields costs more than a row's checks.
+            serializer.initial_data = data
+            for state in ("_validated_data", "_errors"):
+                vars(serializer).pop(state, None)
+            return serializer
+
+        return batches.run(
+            self,
+            key="contacts",
+            serializer=again,
+            write=lambda rows, atomic: services.upsert_batch(
+                organisation=self.organisation, rows=rows, atomic=atomic
+            ),
+        )
+
+    @extend_schema(request=None, responses=TagSerializer)
+    @action(detail=True, methods=["put"], url_path="tags/<path:name>", url_name="tag")
+    def put_tag(self, request: Request, pk: int, name: str) -> Response:
+        """Put a tag on the contact; it is made when it is new. A second time changes nothing."""
+        contact = self.get_object()
+        services.tag(contacts=contact, name=name)
+        tag = Tag.objects.for_organisation(self.organisation).named(name).get()
+        return Response(TagSerializer(tag, context=self.get_serializer_context()).data)
+
+    @put_tag.mapping.delete
+    @extend_schema(responses={204: None})
+    def delete_tag(self, request: Request, pk: int, name: str) -> Response:
+        """Take a tag off the contact. A second time changes nothing."""
+        services.untag(contacts=self.get_object(), name=name)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class TagViewSet(OrganisationViewSet[Tag]):
+    """Tags."""
+
+    scope = "tags"
+    queryset = Tag.objects.all()
+    serializer_class = TagSerializer
+    filterset_class = TagFilterSet
+    default_ordering = by("name")
+    orderings = {"name": "name", "createdAt": "created_at"}
+    create_with = staticmethod(services.create_tag)
+    delete_with = staticmethod(services.delete_tag)
+
+
+class ReferralInviteViewSet(OrganisationViewSet[ReferralInvite]):
+    """Invitations that contacts sent to people who are not contacts yet."""
+
+    scope = "referral-invites"
+    queryset = ReferralInvite.objects.all()
+    serializer_class = ReferralInviteSerializer
+    filterset_class = ReferralInviteFilterSet
+    orderings = {"createdAt": "created_at", "completedAt": unset_last_by("completed_at")}
+    row_argument = "invite"
+    update_with = staticmethod(services.update_invite)
+
+    def get_serializer_class(self) -> type[BaseSerializer[ReferralInvite]]:
+        if self.action == "partial_update":
+            return ChangeReferralInviteSerializer
+        return ReferralInviteSerializer
+
+    def perform_create(self, serializer: BaseSerializer[ReferralInvite]) -> ReferralInvite:
+        return services.create_invite(**serializer.validated_data)
