@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Contact
 from customfields import types
+from customfields.decimals import ExactDecimalField
+from customfields.querysets import CustomFieldQuerySet, CustomFieldValueQuerySet
 from organisations.models import TenantModel, lower_snake
 
 
@@ -34,21 +39,21 @@ class CustomField(TenantModel):
         default=False,
         help_text=_("No two contacts may have the same value."),
     )
-    minimum = models.DecimalField(
+    minimum = ExactDecimalField(
         _("minimum"),
         max_digits=25,
         decimal_places=10,
         null=True,
         blank=True,
-        help_text=_("Smallest number, or fewest characters."),
+        help_text=_("Smallest number, fewest characters, or fewest options chosen."),
     )
-    maximum = models.DecimalField(
+    maximum = ExactDecimalField(
         _("maximum"),
         max_digits=25,
         decimal_places=10,
         null=True,
         blank=True,
-        help_text=_("Largest number, or most characters."),
+        help_text=_("Largest number, most characters, or most options chosen."),
     )
     pattern = models.CharField(
         _("pattern"),
@@ -72,6 +77,8 @@ class CustomField(TenantModel):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
+    objects = CustomFieldQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("custom field")
         verbose_name_plural = _("custom fields")
@@ -89,9 +96,14 @@ class CustomField(TenantModel):
         return self.label
 
     @property
-    def kind(self) -> types.FieldType:
+    def kind(self) -> types.FieldType[Any]:
         """What values of this field are like: column, parsing, operators, form field."""
         return types.TYPES[self.type]
+
+    @cached_property
+    def choices(self) -> dict[str, CustomFieldOption]:
+        """The options in their order, by value. No query when they were prefetched."""
+        return {option.value: option for option in self.options.all()}
 
 
 class CustomFieldOption(TenantModel):
@@ -143,24 +155,30 @@ def exactly_one_filled() -> Q:
 class CustomFieldValue(TenantModel):
     """What a contact has in a custom field. No row: unset. Multi select: a row per option.
 
-    Exactly one `value_` column is filled, which one the field's type says. No signal receivers
-    here: they would turn a cascade into a row-by-row delete.
+    Exactly one `value_` column is filled, which one the field's type says; `multiple` is set where
+    that type keeps a row per option. No signal receivers here: they would turn a cascade into a
+    row-by-row delete. `customfields.values` is the only writer.
     """
 
     field = models.ForeignKey(CustomField, models.CASCADE, related_name="values", db_index=False)
     contact = models.ForeignKey(Contact, models.CASCADE, related_name="custom_field_values")
-    value_text = models.CharField(max_length=255, null=True)
+    multiple = models.BooleanField(default=False, editable=False)
+    # Texts have 255 characters, URLs up to 2,000.
+    value_text = models.CharField(max_length=2000, null=True)
     value_long = models.TextField(null=True)
-    value_number = models.DecimalField(max_digits=25, decimal_places=10, null=True)
+    value_number = ExactDecimalField(max_digits=25, decimal_places=10, null=True)
     value_date = models.DateField(null=True)
     value_bool = models.BooleanField(null=True)
     value_option = models.ForeignKey(
         CustomFieldOption, models.PROTECT, null=True, related_name="uses"
     )
     # The value again when the field is unique, else null: what makes "unique" hold at any moment.
-    unique_key = models.CharField(max_length=255, null=True, editable=False)
+    # Null too on a contact that was merged into another.
+    unique_key = models.CharField(max_length=2000, null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = CustomFieldValueQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("custom field value")
@@ -169,12 +187,12 @@ class CustomFieldValue(TenantModel):
             models.UniqueConstraint(
                 fields=["contact", "field"],
                 name="custom_value_once",
-                condition=Q(value_option__isnull=True),
+                condition=Q(multiple=False),
             ),
             models.UniqueConstraint(
                 fields=["contact", "field", "value_option"],
                 name="custom_value_option_once",
-                condition=Q(value_option__isnull=False),
+                condition=Q(multiple=True),
             ),
             models.UniqueConstraint(fields=["field", "unique_key"], name="custom_value_unique"),
             models.CheckConstraint(name="custom_value_one_filled", condition=exactly_one_filled()),

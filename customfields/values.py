@@ -1,0 +1,170 @@
+"""Writing rows of values, any number of contacts at once, in at most three statements.
+
+Rows that are as they should be are left alone: their `updated_at` stays, and their contact is not
+among those that changed. Rules are the callers' business (`customfields.services`); that a field
+has one value and a unique value one contact is held by constraints.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.utils import timezone
+
+from customfields.models import VALUE_COLUMNS, CustomField, CustomFieldValue
+from organisations.models import Organisation
+
+_COLUMNS = tuple(CustomFieldValue._meta.get_field(name).column for name in VALUE_COLUMNS)
+_TABLE = CustomFieldValue._meta.db_table
+
+# A row to be written: contact, field, the value columns, unique key.
+_SOURCE = {
+    "contact_id": "bigint",
+    "field_id": "bigint",
+    "value_text": "varchar",
+    "value_long": "text",
+    "value_number": "numeric",
+    "value_date": "date",
+    "value_bool": "boolean",
+    "value_option_id": "bigint",
+    "unique_key": "varchar",
+}
+
+
+class Row(NamedTuple):
+    """A value on its way into the database."""
+
+    contact_id: int
+    field_id: int
+    cells: Sequence[Any]
+    unique_key: str | None
+
+
+def write(organisation: Organisation, values: Iterable[tuple[int, Mapping[CustomField, Any]]]) -> set[int]:
+    """Make these the values of these contacts, given by id; None clears. Other fields stay.
+
+    Answers the ids of the contacts that changed. At most three statements, however many rows; rows
+    are written in the order of contacts, so that two writers wait and do not deadlock. Raises
+    IntegrityError when a unique value is another contact's, in a transaction that the caller began.
+    """
+    single: list[Row] = []
+    multiple: list[Row] = []
+    emptied: list[tuple[int, int]] = []
+    for contact_id, by_field in sorted(values, key=lambda pair: pair[0]):
+        for field, value in sorted(by_field.items(), key=lambda pair: pair[0].pk):
+            if value is None or field.kind.multiple:
+                emptied.append((contact_id, field.pk))
+            if value is not None:
+                rows = multiple if field.kind.multiple else single
+                rows.extend(_rows(contact_id, field, value))
+    changed: set[int] = set()
+    if emptied:
+        changed |= _remove(emptied, multiple)
+    if single:
+        changed |= _insert(organisation, single, multiple=False)
+    if multiple:
+        changed |= _insert(organisation, multiple, multiple=True)
+    return changed
+
+
+def _rows(contact_id: int, field: CustomField, value: Any) -> Iterable[Row]:
+    column = field.kind.column
+    position = VALUE_COLUMNS.index(column)
+    for cell in field.kind.cells(value, field):
+        prepared = CustomFieldValue._meta.get_field(column).get_db_prep_save(cell, connection)
+        cells = [None] * len(VALUE_COLUMNS)
+        cells[position] = prepared
+        yield Row(contact_id, field.pk, cells, unique_key(prepared) if field.unique else None)
+
+
+def unique_key(prepared: Any) -> str:
+    """What `unique_key` holds for a cell as the database keeps it: the text that the database's own
+    cast makes of it, so that `services` can fill it for a million rows in one statement."""
+    return str(prepared)
+
+
+def keys_of(field: CustomField, value: Any) -> list[str]:
+    """The unique keys that `value` would have in `field`."""
+    return [row.unique_key for row in _rows(0, field, value) if row.unique_key is not None]
+
+
+def _remove(pairs: Sequence[tuple[int, int]], kept: Sequence[Row]) -> set[int]:
+    """Delete the rows of these (contact, field), but for the options in `kept`."""
+    names = ("contact_id", "field_id")
+    given, params = _given(names, [list(column) for column in zip(*pairs, strict=True)])
+    sql = f"DELETE FROM {_TABLE} WHERE (contact_id, field_id) IN ({given})"  # noqa: S608
+    if kept:
+        option = _COLUMNS.index("value_option_id")
+        columns = [
+            [row.contact_id for row in kept],
+            [row.field_id for row in kept],
+            [row.cells[option] for row in kept],
+        ]
+        given, more = _given((*names, "value_option_id"), columns)
+        sql += f" AND (contact_id, field_id, value_option_id) NOT IN ({given})"
+        params += more
+    return _run(f"{sql} RETURNING contact_id", params)
+
+
+def _insert(organisation: Organisation, rows: Sequence[Row], *, multiple: bool) -> set[int]:
+    columns = [
+        [row.contact_id for row in rows],
+        [row.field_id for row in rows],
+        *([row.cells[position] for row in rows] for position in range(len(_COLUMNS))),
+        [row.unique_key for row in rows],
+    ]
+    given, params = _given(tuple(_SOURCE), columns)
+    names = ", ".join(_SOURCE)
+    now = CustomFieldValue._meta.get_field("updated_at").get_db_prep_save(
+        timezone.now(), connection
+    )
+    conflict = (
+        "(contact_id, field_id, value_option_id) WHERE multiple DO NOTHING"
+        if multiple
+        else f"(contact_id, field_id) WHERE NOT multiple DO UPDATE SET {_assignments()} "
+        f"WHERE {_differs()}"
+    )
+    sql = (
+        f"INSERT INTO {_TABLE} (organisation_id, {names}, multiple, created_at, updated_at) "  # noqa: S608
+        f"SELECT %s, {names}, %s, {_moment()}, {_moment()} FROM ({given}) AS given WHERE true "
+        f"ON CONFLICT {conflict} RETURNING contact_id"
+    )
+    return _run(sql, [organisation.pk, multiple, now, now, *params])
+
+
+def _moment() -> str:
+    return "%s::timestamptz" if connection.vendor == "postgresql" else "%s"
+
+
+def _assignments() -> str:
+    written = (*_COLUMNS, "unique_key", "updated_at")
+    return ", ".join(f"{column} = excluded.{column}" for column in written)
+
+
+def _differs() -> str:
+    # SQLite's IS NOT is the same thing, and older.
+    unlike = "IS DISTINCT FROM" if connection.vendor == "postgresql" else "IS NOT"
+    compared = (*_COLUMNS, "unique_key")
+    return " OR ".join(f"{_TABLE}.{column} {unlike} excluded.{column}" for column in compared)
+
+
+def _given(names: Sequence[str], columns: Sequence[list[Any]]) -> tuple[str, list[Any]]:
+    """A query whose rows are those of `columns`, and its parameters: one or a few, however many
+    rows there are."""
+    if connection.vendor == "postgresql":
+        arrays = ", ".join(f"%s::{_SOURCE[name]}[]" for name in names)
+        return f"SELECT * FROM unnest({arrays}) AS given({', '.join(names)})", list(columns)  # noqa: S608
+    selected = ", ".join(
+        f"json_extract(value, '$[{index}]') AS {name}" for index, name in enumerate(names)
+    )
+    rows = json.dumps(list(zip(*columns, strict=True)))
+    return f"SELECT {selected} FROM json_each(%s)", [rows]  # noqa: S608
+
+
+def _run(sql: str, params: Sequence[Any]) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return {contact_id for (contact_id,) in cursor.fetchall()}
