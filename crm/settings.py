@@ -260,3 +260,17 @@ PLACEHOLDER_IDENTIFIERS = env.words(
     ],
 )
 API_RATE_LIMIT = env.rate("API_RATE_LIMIT", "100/s")
+# Where the processes of a machine count together; a private directory for temporary files if unset.
+API_RATE_LIMIT_DIR = env.text("API_RATE_LIMIT_DIR", "")
+# Redis, where several machines count together.
+CACHE_URL = env.text("CACHE_URL", "")
+if CACHE_URL and not CACHE_URL.startswith(("redis://", "rediss://", "unix://")):
+    raise wrong("CACHE_URL", CACHE_URL, "Set it to a Redis, such as redis://127.0.0.1:6379/0.")
+if CACHE_URL:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": CACHE_URL,
+            "OPTIONS": {"socket_timeout": 0.25, "socket_connect_timeout": 0.25},
+        }
+    }

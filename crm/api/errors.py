@@ -16,7 +16,7 @@ from django.core.exceptions import (
 from django.core.exceptions import ValidationError as ModelError
 from django.core.signals import got_request_exception
 from django.db import DataError, InterfaceError, OperationalError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, UnreadablePostError
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -95,9 +95,13 @@ def problem(
     if violations is not None:
         body["violations"] = list(violations)
     body.update(members)
-    return HttpResponse(
+    response = HttpResponse(
         json.dumps(body), status=status, content_type=MEDIA_TYPE, headers=dict(headers or {})
     )
+    # Django would log a line for each, which clients could flood the log with; ours are logged
+    # where they are made.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def violations(error: ModelError | exceptions.ValidationError) -> list[Violation]:
@@ -107,18 +111,13 @@ def violations(error: ModelError | exceptions.ValidationError) -> list[Violation
     return list(_of_detail(error.detail, ""))
 
 
-def _path(name: str) -> str:
-    return "" if name in {NON_FIELD_ERRORS, api_settings.NON_FIELD_ERRORS_KEY} else camel_path(name)
-
-
 def _of_model(error: ModelError) -> Iterator[Violation]:
     by_field = error.error_dict if hasattr(error, "error_dict") else {"": error.error_list}
     for name, errors in by_field.items():
+        path = "" if name == NON_FIELD_ERRORS else camel_path(name)
         for one in errors:
             for message in one.messages:
-                yield Violation(
-                    propertyPath=_path(name), message=message, code=one.code or "invalid"
-                )
+                yield Violation(propertyPath=path, message=message, code=one.code or "invalid")
 
 
 def _of_detail(detail: Any, path: str) -> Iterator[Violation]:
@@ -128,7 +127,8 @@ def _of_detail(detail: Any, path: str) -> Iterator[Violation]:
             if isinstance(name, int):
                 yield from _of_detail(inner, f"{path}[{name}]")
                 continue
-            below = _path(str(name))
+            # The client's own spelling: serializers speak JSON's names.
+            below = "" if name == api_settings.NON_FIELD_ERRORS_KEY else str(name)
             yield from _of_detail(inner, f"{path}.{below}" if path and below else path or below)
     elif isinstance(detail, list | tuple):
         for index, inner in enumerate(detail):
@@ -193,7 +193,7 @@ def problem_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespons
             )
         case RequestDataTooBig():
             return too_large(path)
-        case SuspiciousOperation():
+        case SuspiciousOperation() | UnreadablePostError():
             return problem(HTTPStatus.BAD_REQUEST, _("The request cannot be read."), instance=path)
         case OperationalError() | InterfaceError():
             logger.warning("The database did not answer in time: %s", error)
@@ -228,11 +228,8 @@ def unexpected(error: Exception, request: Any) -> HttpResponse:
     """500 that tells nothing; the log and whoever listens to Django's signal get all of it."""
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
     got_request_exception.send(sender=None, request=request)
-    response = problem(
+    return problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         _("Something went wrong on our side. It has been logged."),
         instance=request.path,
     )
-    # Told already, with the traceback that Django's own line would lack.
-    response._has_been_logged = True  # type: ignore[attr-defined]
-    return response

@@ -153,6 +153,9 @@ class ApiView(APIView):
         return data
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if request.method in WITH_BODY:
+            # Kept whole, for the fingerprint of an Idempotency-Key; at most 5 MB by now.
+            _read = request._request.body
         self.perform_authentication(request)
         if request.auth is not None:
             limits.check(self, request.auth)
