@@ -18,6 +18,7 @@ from crm.api.filters import (
     ReferenceFilter,
     TextFilter,
 )
+from crm.api.names import camel
 from organisations.models import Organisation
 
 ROLLUP = "rollup__"
@@ -75,7 +76,7 @@ class ContactFilterSet(FilterSet):
         try:
             read = identity.read_phone(phone, None, self.organisation.country)
         except ValidationError as error:
-            raise BadQuery(name, " ".join(error.messages), "invalid_phone") from None
+            raise BadQuery(camel(name), " ".join(error.messages), "invalid_phone") from None
         return contacts.filter(pk__in=self._identified(phones=[read.e164] if read.e164 else []))
 
     def _identified(self, *, emails: Sequence[str] = (), phones: Sequence[str] = ()) -> set[int]:

@@ -111,14 +111,15 @@ class ContactViewSet(OrganisationViewSet[Contact]):
         """The contact of this address; of one that was merged, the survivor, but to DELETE, which
         must not hit another than was named."""
         contacts = self.get_queryset()
-        if self.action in {"retrieve", "partial_update"}:
+        if self.action == "retrieve":
             contacts = contacts.with_everything()
         try:
-            if self.action == "destroy":
-                return contacts.get(pk=self.kwargs["pk"])
-            return contacts.resolve(self.kwargs["pk"])
+            find = contacts.get if self.action == "destroy" else contacts.resolve
+            contact = find(pk=self.kwargs["pk"])
         except Contact.DoesNotExist:
             raise Http404 from None
+        contact.organisation = self.organisation
+        return contact
 
     def represent(self, row: Contact) -> dict[str, Any]:
         if not getattr(row, "_prefetched_objects_cache", None):

@@ -14,6 +14,7 @@ from contacts import identity, rollups
 from contacts.models import Address, Contact, ContactRollup, ContactTag, Tag
 from contacts.parts import PARTS, ContactPart
 from contacts.services import tags
+from contacts.services.locks import settling
 from contacts.services.profiles import (
     take_identifiers,
     the_one_of,
@@ -35,7 +36,11 @@ from organisations.models import Organisation
 
 
 class _Refused(Exception):
-    """One row of an atomic batch cannot be taken."""
+    """Some rows of an atomic batch cannot be taken."""
+
+    def __init__(self, results: Sequence[BatchResult]) -> None:
+        super().__init__()
+        self.results = results
 
 
 @dataclass(eq=False)
@@ -66,17 +71,23 @@ def upsert_batch(
     nothing. A fixed number of queries for rows that are of different people; rows that speak of a
     contact that an earlier row spoke of begin another such group.
     """
-    results: list[BatchResult] = []
     try:
-        with transaction.atomic():
-            waiting = _read(organisation, rows, results)
-            while waiting:
-                waiting = _write_next(organisation, waiting, rows, results)
-            results.sort(key=lambda result: result.index)
-            if atomic and any(result.error is not None for result in results):
-                raise _Refused
-    except _Refused:
-        return [BatchResult(index=one.index, error=one.error) for one in results]
+        return _write_all(organisation, rows, atomic)
+    except _Refused as refused:
+        return [BatchResult(index=one.index, error=one.error) for one in refused.results]
+
+
+@settling
+def _write_all(
+    organisation: Organisation, rows: Sequence[Mapping[str, Any]], atomic: bool
+) -> list[BatchResult]:
+    results: list[BatchResult] = []
+    waiting = _read(organisation, rows, results)
+    while waiting:
+        waiting = _write_next(organisation, waiting, rows, results)
+    results.sort(key=lambda result: result.index)
+    if atomic and any(result.error is not None for result in results):
+        raise _Refused(results)
     return results
 
 
@@ -323,12 +334,11 @@ def _write_tags(organisation: Organisation, rows: Sequence[_Row], plan: _TagPlan
         for row in rows
         if row.given.tags is not None
     }
-    unknown = {
-        key: name
-        for names in wanted.values()
-        for key, name in names.items()
-        if key not in plan.known
-    }
+    unknown: dict[str, str] = {}
+    for names in wanted.values():
+        for key, name in names.items():
+            if key not in plan.known:
+                unknown.setdefault(key, name)
     if unknown:
         plan.known |= tags.ensure(organisation, unknown.values())
     new: list[ContactTag] = []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils.translation import gettext as _
 
 from contacts.models import Contact
@@ -15,6 +16,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _ATTEMPTS = 5
+_DEADLOCK = "40P01"
 
 
 def locked(contact: Contact) -> Contact:
@@ -32,23 +34,33 @@ def locked(contact: Contact) -> Contact:
 
 
 def settling(write: Callable[P, R]) -> Callable[P, R]:
-    """Run `write` in a transaction, and again when a constraint says that somebody else wrote the
-    same at the same moment: the second time it finds what they wrote.
+    """Run `write` in a transaction, and again when somebody else wrote the same at the same
+    moment: the second time it finds what they wrote.
 
-    Inside a transaction each try is a savepoint. Raises Conflict when it never settles.
+    That is when a constraint says so, and, where the caller has no transaction that would be lost,
+    when PostgreSQL ended a deadlock. Inside a transaction each try is a savepoint. Raises Conflict
+    when it never settles.
     """
 
+    @wraps(write)
     def settled(*args: P.args, **kwargs: P.kwargs) -> R:
+        outermost = not connection.in_atomic_block
         for _attempt in range(_ATTEMPTS):
             try:
                 with transaction.atomic():
                     return write(*args, **kwargs)
             except IntegrityError as error:
+                latest: Exception = error
+            except OperationalError as error:
+                if not outermost or not _is_deadlock(error):
+                    raise
                 latest = error
         raise Conflict(
             _("Others are changing the same contacts at this moment. Try again.")
         ) from latest
 
-    settled.__name__ = write.__name__
-    settled.__doc__ = write.__doc__
     return settled
+
+
+def _is_deadlock(error: OperationalError) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) == _DEADLOCK

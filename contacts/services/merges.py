@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -34,7 +33,7 @@ COMPLETED_INVITES = "completed invites"
 _NAMES = ("first_name", "last_name", "name")
 
 
-@transaction.atomic
+@settling
 def merge(*, survivor: Contact, absorbed: Contact) -> Merge:
     """Take `absorbed` into `survivor`: its activities and the like move, its tags and addresses
     are copied, and what the survivor lacks of its own is filled from it.

@@ -82,12 +82,8 @@ def update(*, contact: Contact, values: Mapping[str, Any]) -> Contact:
     request is not written again.
     """
     current = locked(contact)
-    given = read(values)
-    if current.redacted_at is not None:
-        if assign(current, given) or given.addresses or given.parts or given.tags is not None:
-            raise redacted(current)
-        return current
-    change(current, given)
+    if change(current, read(values)) and current.redacted_at is not None:
+        raise redacted(current)  # and nothing of it is kept
     return current
 
 

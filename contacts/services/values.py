@@ -217,7 +217,8 @@ def assign(contact: Contact, given: Given) -> set[str]:
 
 def _check_birth(contact: Contact, errors: Errors) -> None:
     assert contact.dob is not None
-    if contact.dob > timezone.localdate(timezone=ZoneInfo(contact.timezone)):
+    zone = contact.timezone or contact.organisation.timezone
+    if contact.dob > timezone.localdate(timezone=ZoneInfo(zone)):
         errors.add(
             ValidationError(_("A date of birth is not in the future."), code="in_the_future"), "dob"
         )
