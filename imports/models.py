@@ -12,7 +12,8 @@ class Import(TenantModel):
     """One run of a file: what it was, how far it came, what it did.
 
     `digest` (SHA-256 of the content) with `rows_done` lets a run that was killed go on where it
-    stopped when the same file is given again with the same options.
+    stopped when the same file is given again with the same options. Everything that a batch of
+    rows did is committed with them, the length of the errors file included.
     """
 
     class Kind(models.TextChoices):
@@ -23,6 +24,7 @@ class Import(TenantModel):
     class Status(models.TextChoices):
         RUNNING = "running", _("Running")
         COMPLETED = "completed", _("Completed")
+        UNDOING = "undoing", _("Being undone")
         UNDONE = "undone", _("Undone")
 
     kind = models.CharField(_("what"), max_length=20, choices=Kind.choices)
@@ -39,7 +41,8 @@ class Import(TenantModel):
     unchanged_rows = models.BigIntegerField(_("unchanged"), default=0)
     failed_rows = models.BigIntegerField(_("failed"), default=0)
     seconds = models.FloatField(_("seconds"), default=0)
-    errors_file = models.CharField(_("errors file"), max_length=500, blank=True, default="")
+    errors_file = models.CharField(_("errors file"), max_length=4096, blank=True, default="")
+    errors_bytes = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("started"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
@@ -57,18 +60,53 @@ class Import(TenantModel):
         return f"{self.file_name} ({self.pk})"
 
 
-class ImportedRow(models.Model):
-    """A row that an import wrote, with what it was before.
+class What(models.TextChoices):
+    """The tables that imports write rows of."""
 
-    `before` is null for a row that the import created, else `{column: old value}` of what it
-    changed. `written_at` is the row's own `updated_at` as the import left it: when that differs,
-    somebody changed it since.
+    CONTACT = "contact", _("contact")
+    ACTIVITY = "activity", _("activity")
+    BOOKING = "booking", _("booking")
+    GOLF_RESERVATION = "golf reservation", _("golf reservation")
+    TABLE_RESERVATION = "table reservation", _("table reservation")
+    CUSTOM_FIELD = "custom field", _("custom field")
+
+
+class CreatedRange(models.Model):
+    """Rows that an import created in one go: those with ids from `first_id` to `last_id`.
+
+    A new contact costs no row of its own here. `written_at` is the rows' own `updated_at` as the
+    import left it: a row whose differs was changed since.
+    """
+
+    run = models.ForeignKey(Import, models.CASCADE, related_name="created_ranges", db_index=False)
+    what = models.CharField(max_length=20, choices=What.choices)
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    written_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["run", "what", "first_id"], name="import_created_range")]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.first_id}–{self.last_id}"
+
+
+class ImportedRow(models.Model):
+    """A row that an import changed, with what it was before.
+
+    `before` holds what the import changed of it: `columns` by name, and for a contact `addresses`,
+    `tags` and `custom_fields` as they were. It is null for a row that this import had created
+    itself and then changed again further down in the file. `written_at` is as in `CreatedRange`.
     """
 
     run = models.ForeignKey(Import, models.CASCADE, related_name="rows", db_index=False)
+    what = models.CharField(max_length=20, choices=What.choices)
     row_id = models.BigIntegerField()
     before = models.JSONField(null=True)
     written_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["run", "row_id"], name="imported_row")]
+        indexes = [models.Index(fields=["run", "what", "row_id"], name="imported_row")]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.row_id}"
