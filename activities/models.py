@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple, Self
+from collections.abc import Collection
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models, transaction
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from activities.querysets import ActivityQuerySet
+from activities.querysets import ActivityQuerySet, Fact
 from contacts.models import Contact, ReferralInvite
+from contacts.rollups import Counted
 from organisations.models import TenantModel, validate_currency
 
 MAX_DATA_BYTES = 64 * 1024
+MAX_SPEND = 10**12
+"""In the smallest unit: so much in one activity that the sums of millions still fit 64 bits."""
+GIFT_CARD_REGISTERED = "Gift card registered"
+"""The one type that knows a fact twice by its gift card."""
+_MOMENT = models.DateTimeField()
 
 
 def validate_data(value: object) -> None:
@@ -133,7 +140,9 @@ class GolfReservation(Reservation):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["organisation", "origin", "origin_reference"],
+                "organisation",
+                "origin_reference",
+                Coalesce("origin", models.Value("")),
                 name="golf_reservation_once",
             )
         ]
@@ -164,7 +173,9 @@ class TableReservation(Reservation):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["organisation", "origin", "origin_reference"],
+                "organisation",
+                "origin_reference",
+                Coalesce("origin", models.Value("")),
                 name="table_reservation_once",
             )
         ]
@@ -175,16 +186,6 @@ class TableReservation(Reservation):
 
     def __str__(self) -> str:
         return self.origin_reference or f"#{self.pk}"
-
-
-class Counted(NamedTuple):
-    """The columns of an activity that a contact's rollups are made of."""
-
-    contact_id: int
-    type: str
-    spend: int
-    currency_code: str
-    happened_at: datetime
 
 
 class Activity(TenantModel):
@@ -205,7 +206,11 @@ class Activity(TenantModel):
     type = models.CharField(_("type"), max_length=60)
     source = models.CharField(_("source"), max_length=100)
     happened_at = models.DateTimeField(_("happened"))
-    spend = models.BigIntegerField(_("spend"), default=0)
+    spend = models.BigIntegerField(
+        _("spend"),
+        default=0,
+        validators=[MinValueValidator(-MAX_SPEND), MaxValueValidator(MAX_SPEND)],
+    )
     currency_code = models.CharField(_("currency"), max_length=3, validators=[validate_currency])
     external_reference = models.CharField(
         _("external reference"), max_length=255, null=True, blank=True
@@ -241,9 +246,9 @@ class Activity(TenantModel):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
-    objects = ActivityQuerySet.as_manager()
+    objects: ClassVar = ActivityQuerySet.as_manager()
 
-    # What the rollups hold of this row: None until it was read from or written to the database.
+    # What the totals hold of this row, read under its lock while it is written or deleted.
     counted: Counted | None = None
 
     class Meta:
@@ -260,7 +265,7 @@ class Activity(TenantModel):
             models.UniqueConstraint(
                 fields=["organisation", "gift_card"],
                 name="gift_card_registered_once",
-                condition=Q(type="Gift card registered", gift_card__isnull=False),
+                condition=Q(type=GIFT_CARD_REGISTERED, gift_card__isnull=False),
             ),
         ]
         indexes = [
@@ -278,14 +283,44 @@ class Activity(TenantModel):
     def __str__(self) -> str:
         return f"{self.type} · {self.happened_at:%Y-%m-%d %H:%M}"
 
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Sequence[Any]) -> Self:
-        """Remember what the rollups count of this row, so that a change can be told from it."""
-        activity = super().from_db(db, field_names, values)
-        if activity.get_deferred_fields().isdisjoint(Counted._fields):
-            activity.counted = activity.to_count()
-        return activity
+    def facts(self) -> list[Fact]:
+        """What no other activity of the organisation may state too (the constraints above)."""
+        facts = []
+        if self.external_reference is not None:
+            facts.append(("external_reference", self.type, self.external_reference))
+        if self.type == GIFT_CARD_REGISTERED and self.gift_card is not None:
+            facts.append(("gift_card", self.type, self.gift_card))
+        return facts
+
+    def save(self, **kwargs: Any) -> None:
+        """Write the row and, by signal, its contact's totals: both or neither."""
+        with transaction.atomic():
+            if self.pk is not None:
+                self.hold()
+            super().save(**kwargs)
+
+    def hold(self) -> None:
+        """Lock the stored row and remember in `counted` what the totals hold of it.
+
+        What this instance was loaded with may be old: another process may have changed the row
+        since, and the totals with it.
+        """
+        found = Activity.objects.all().counted([self.pk])
+        self.counted = found[self.pk][1] if self.pk in found else None
 
     def to_count(self) -> Counted:
-        """What the rollups are to hold of this row as it is now."""
-        return Counted(self.contact_id, self.type, self.spend, self.currency_code, self.happened_at)
+        """What the totals are to hold of this row, as it is here."""
+        moment = _MOMENT.get_prep_value(self.happened_at)
+        return Counted(int(self.contact_id), self.type, int(self.spend), self.currency_code, moment)
+
+    def saved(self, before: Counted | None, columns: Collection[str] | None) -> Counted:
+        """What the totals are to hold of this row once `columns` of it (None: all) were saved."""
+        if any(hasattr(getattr(self, name), "resolve_expression") for name in Counted._fields):
+            self.refresh_from_db(fields=Counted._fields)
+        now = self.to_count()
+        if before is None or columns is None:
+            return now
+        names = {"contact_id" if name == "contact" else name for name in columns}
+        return before._replace(
+            **{name: value for name, value in now._asdict().items() if name in names}
+        )

@@ -93,8 +93,7 @@ def touch(contact_ids: Iterable[int]) -> None:
     """
     for ids in _batches(contact_ids):
         with transaction.atomic():
-            _lock(ids)
-            _rollups(ids).update(changed_at=timezone.now())
+            lock(ids).update(changed_at=timezone.now())
 
 
 def apply(organisation: Organisation, changes: Iterable[Change]) -> None:
@@ -116,7 +115,7 @@ def apply(organisation: Organisation, changes: Iterable[Change]) -> None:
     for ids in _batches(deltas):
         batch = {contact_id: deltas[contact_id] for contact_id in ids}
         with transaction.atomic():
-            _lock(ids)
+            lock(ids)
             _increment(batch, organisation.currency_code)
             _increment_foreign(batch, organisation.currency_code)
             _step_back(batch, organisation)
@@ -247,6 +246,16 @@ class _Delta:
             self.lost_order = True
 
 
+def lock(contact_ids: Sequence[int]) -> TenantQuerySet[ContactRollup]:
+    """Lock the totals of these contacts in the order of ids until the transaction ends.
+
+    Answers them to be written. One alone costs no query: the update to come locks it.
+    """
+    if len(contact_ids) > 1:
+        list(_rollups(contact_ids).order_by("pk").select_for_update().values_list("pk"))
+    return _rollups(contact_ids)
+
+
 def _batches(contact_ids: Iterable[int]) -> Iterator[list[int]]:
     ids = sorted(set(contact_ids))
     for start in range(0, len(ids), BATCH):
@@ -255,12 +264,6 @@ def _batches(contact_ids: Iterable[int]) -> Iterator[list[int]]:
 
 def _rollups(contact_ids: Sequence[int]) -> TenantQuerySet[ContactRollup]:
     return ContactRollup.objects.across_organisations().filter(pk__in=contact_ids)
-
-
-def _lock(contact_ids: Sequence[int]) -> None:
-    """Lock these totals in order. One alone needs no query: the update that follows locks it."""
-    if len(contact_ids) > 1:
-        list(_rollups(contact_ids).order_by("pk").select_for_update().values_list("pk"))
 
 
 def _increment(deltas: Mapping[int, _Delta], currency_code: str) -> None:

@@ -1,0 +1,38 @@
+"""The signals by which contacts' totals follow every activity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models.signals import post_delete, post_save, pre_delete
+from django.dispatch import receiver
+
+from activities.models import Activity
+from contacts import rollups
+from contacts.rollups import Change
+
+
+@receiver(post_save, sender=Activity, dispatch_uid="activities.count_saved")
+def count_saved(
+    sender: type[Activity], instance: Activity, created: bool, raw: bool, **kwargs: Any
+) -> None:
+    """A row was inserted or updated: what it counts now takes the place of what it counted."""
+    if not raw:
+        before = None if created else instance.counted
+        after = instance.saved(before, kwargs.get("update_fields"))
+        rollups.apply(instance.organisation, [Change(before, after)])
+
+
+@receiver(pre_delete, sender=Activity, dispatch_uid="activities.hold_deleted")
+def hold_deleted(sender: type[Activity], instance: Activity, **kwargs: Any) -> None:
+    """A row is about to go: read under its lock what the totals hold of it, if it is still there.
+
+    Of two processes that delete it at once, only one takes it out of the totals.
+    """
+    instance.hold()
+
+
+@receiver(post_delete, sender=Activity, dispatch_uid="activities.uncount_deleted")
+def uncount_deleted(sender: type[Activity], instance: Activity, **kwargs: Any) -> None:
+    """A row is gone, and what it counted with it."""
+    rollups.apply(instance.organisation, [Change(instance.counted, None)])
