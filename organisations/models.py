@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zoneinfo
+from functools import cache
 
 from babel.numbers import list_currencies
 from django.apps import apps
@@ -21,9 +22,15 @@ from organisations.querysets import TenantQuerySet
 CURRENCIES = list_currencies()
 
 
+@cache
+def available_timezones() -> frozenset[str]:
+    """Every IANA name. Kept, because reading the directory takes 20 ms."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def validate_timezone(value: str) -> None:
     """An IANA name, such as `Europe/London`."""
-    if value not in zoneinfo.available_timezones():
+    if value not in available_timezones():
         raise ValidationError(
             _("%(value)s is not an IANA time zone, such as Europe/London."),
             code="invalid_timezone",

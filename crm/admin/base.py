@@ -7,7 +7,7 @@ Without an organisation it shows nothing. It writes through services only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -27,6 +27,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from crm.admin.forms import Refused, ServiceForm, ServiceFormSet, opened
 from crm.admin.paging import MAX_ROWS, CappedChangeList, CappedPaginator
 from crm.admin.widgets import Autocomplete
+from crm.api.ordering import Ordering
 from crm.errors import Conflict
 from organisations.middleware import organisation_of
 from organisations.models import Organisation, TenantModel
@@ -103,6 +104,8 @@ class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's i
     exclude = ("organisation",)
     save_as_continue = False
     warn_unsaved_form = True
+    # How columns are sorted by that one query cannot sort: descending → ordering.
+    orderings: Mapping[str, Callable[[bool], Ordering]] = {}
     # Model fields that may stand in the address of the list, such as `contact`.
     url_lookups: Sequence[str] = ()
     # What Unfold and the change list read of a row, fetched with the page.
@@ -164,6 +167,10 @@ class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's i
         """
         raise NotImplementedError
 
+    def refusal(self, error: ValidationError | Conflict) -> Refused:
+        """What a service's error tells in this screen's form."""
+        return Refused(error)
+
     def erase(self, request: HttpRequest, obj: Any) -> None:
         """Hand the row to the service that deletes it."""
         raise NotImplementedError
@@ -211,7 +218,7 @@ class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's i
         try:
             written = self.write(request, stored, form, list(formsets))
         except (ValidationError, Conflict) as error:
-            raise Refused(error) from error
+            raise self.refusal(error) from error
         # Django goes on with the form's instance: the log, the message, where to go next.
         form.instance.__dict__.update(written.__dict__)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -11,6 +11,12 @@ from unfold.forms import PaginationInlineFormSet
 
 from crm.errors import Conflict
 from organisations.models import Organisation
+
+
+if TYPE_CHECKING:
+    ModelForm = forms.ModelForm[Any]
+else:
+    ModelForm = forms.ModelForm
 
 
 class Refused(Exception):
@@ -30,7 +36,7 @@ def _by_path(error: ValidationError | Conflict) -> Iterator[tuple[str, list[str]
         yield NON_FIELD_ERRORS, error.messages
 
 
-class ServiceForm(forms.ModelForm[Any]):
+class ServiceForm(ModelForm):
     """A model form that neither checks nor writes its instance.
 
     It parses fields; `OrganisationAdmin.write` hands what was typed to a service, and what the
@@ -68,15 +74,21 @@ class ServiceFormSet(PaginationInlineFormSet):  # type: ignore[misc]  # Unfold's
 
     refused: Refused | None = None
 
+    def kept_forms(self) -> list[Any]:
+        """The filled forms that are not to be deleted, in their order."""
+        return [
+            form
+            for form in self.forms
+            if form not in self.deleted_forms
+            and any(form.cleaned_data.get(name) for name in form._meta.fields)
+        ]
+
     def rows(self) -> list[dict[str, Any]]:
-        """What was typed, row by row, without the deleted and the empty ones, in their order."""
-        kept = []
-        for form in self.forms:
-            if form.cleaned_data and form not in self.deleted_forms:
-                values: Mapping[str, Any] = form.cleaned_data
-                if any(values.get(name) for name in form.fields if name in form._meta.fields):
-                    kept.append(form)
-        return [{name: form.cleaned_data.get(name) for name in form._meta.fields} for form in kept]
+        """What was typed, row by row."""
+        return [
+            {name: form.cleaned_data.get(name) for name in form._meta.fields}
+            for form in self.kept_forms()
+        ]
 
     @property
     def is_changed(self) -> bool:

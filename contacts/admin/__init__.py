@@ -1,0 +1,8 @@
+"""Contacts, tags and referral invites in the admin.
+
+Other apps add their share of a contact's pages through `contacts.admin.panels`.
+"""
+
+from contacts.admin import contacts, invites, tags
+
+__all__ = ["contacts", "invites", "tags"]

@@ -1,0 +1,438 @@
+"""Contacts in the admin: the list, the form, and what is done to one of them or to many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from contacts import rollups, services
+from contacts.admin import bulk, merging
+from contacts.admin.filters import KindFilter, LastInteractionFilter, SpendFilter, TagFilter
+from contacts.admin.forms import AddressFormSet, AddressInline, ContactForm
+from contacts.admin.panels import PANELS
+from contacts.models import Contact, Merge, Tag
+from contacts.services.values import COLUMNS
+from contacts.views import by_name, by_total
+from crm import money
+from crm.admin.base import OrganisationAdmin, link
+from crm.admin.forms import Refused, ServiceForm, ServiceFormSet
+from crm.errors import Conflict
+from organisations.middleware import organisation_of
+from organisations.models import Organisation
+
+
+@admin.register(Contact)
+class ContactAdmin(OrganisationAdmin):
+    """People and businesses."""
+
+    form = ContactForm
+    inlines = (AddressInline,)
+    list_display = (
+        "shown_name",
+        "email_address",
+        "phone",
+        "tag_list",
+        "total_spend",
+        "total_orders",
+        "last_interaction",
+        "created_at",
+    )
+    list_display_links = ("shown_name",)
+    list_select_related = ("rollup",)
+    prefetch = (Prefetch("tags", Tag.objects.across_organisations().order_by("name")),)
+    search_fields = ("search_text",)
+    search_help_text = gettext_lazy("Name, e-mail or phone")
+    ordering = ("-created_at", "-id")
+    sortable_by = ("shown_name", "total_spend", "total_orders", "last_interaction", "created_at")
+    orderings = {
+        "shown_name": by_name,
+        "total_spend": by_total("total_spend"),
+        "total_orders": by_total("total_orders"),
+        "last_interaction": by_total("last_interacted_at"),
+    }
+    actions = ("tag_chosen", "untag_chosen", "merge_chosen", "delete_chosen")
+    actions_detail = ("merge_with", "explain", "redact")
+    change_form_outer_before_template = "admin/contacts/summary.html"
+    change_form_outer_after_template = "admin/contacts/below.html"
+
+    # The list
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
+        return super().get_queryset(request).filter(merged_into=None)
+
+    def for_list(self, rows: QuerySet[Contact]) -> QuerySet[Contact]:
+        return super().for_list(rows.select_related("rollup"))
+
+    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+        known = getattr(request, "contact_filters", None)
+        organisation = organisation_of(request)
+        if known is None:
+            known = [TagFilter, LastInteractionFilter, SpendFilter, KindFilter]
+            if organisation is not None:
+                known += [one for panel in PANELS for one in panel.filters(request, organisation)]
+            request.contact_filters = known  # type: ignore[attr-defined]
+        return cast("Sequence[Any]", known)
+
+    @display(description=gettext_lazy("name"), ordering="name")
+    def shown_name(self, obj: Contact) -> str:
+        return str(obj)
+
+    @display(description=gettext_lazy("phone"))
+    def phone(self, obj: Contact) -> str:
+        return obj.phone_number or ""
+
+    @display(description=gettext_lazy("tags"))
+    def tag_list(self, obj: Contact) -> SafeString:
+        return chips([tag.name for tag in obj.tags.all()])
+
+    @display(description=gettext_lazy("total spend"), ordering="rollup__total_spend")
+    def total_spend(self, obj: Contact) -> SafeString:
+        return format_html(
+            '<span class="rg-amount">{}</span>',
+            money.show(obj.rollup.total_spend, obj.organisation.currency_code),
+        )
+
+    @display(description=gettext_lazy("orders"), ordering="rollup__total_orders")
+    def total_orders(self, obj: Contact) -> int:
+        return obj.rollup.total_orders
+
+    @display(
+        description=gettext_lazy("last interaction"), ordering="rollup__last_interacted_at"
+    )
+    def last_interaction(self, obj: Contact) -> Any:
+        return obj.rollup.last_interacted_at
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        for panel in PANELS:
+            for one in panel.bulk_actions():
+                if request.user.has_perm(one.permission):
+                    actions[one.name] = (one.run, one.name, one.label)
+        return actions
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        buttons = [button for panel in PANELS for button in panel.list_buttons(request)]
+        return super().changelist_view(request, {"list_buttons": buttons, **(extra_context or {})})
+
+    @admin.action(description=gettext_lazy("Tag"), permissions=["change"])
+    def tag_chosen(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return bulk.tag(self, request, queryset)
+
+    @admin.action(description=gettext_lazy("Untag"), permissions=["change"])
+    def untag_chosen(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return bulk.untag(self, request, queryset)
+
+    @admin.action(description=gettext_lazy("Merge two"), permissions=["merge"])
+    def merge_chosen(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return bulk.merge(self, request, queryset)
+
+    @admin.action(description=gettext_lazy("Delete"), permissions=["delete"])
+    def delete_chosen(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return bulk.delete(self, request, queryset)
+
+    def has_merge_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._owns(request, obj) and request.user.has_perm("contacts.merge_contact")
+
+    def has_redact_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._owns(request, obj) and request.user.has_perm("contacts.redact_contact")
+
+    # The form
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        tags = ["tags"]
+        if request.user.has_perm("contacts.add_tag"):
+            tags.append("new_tags")
+        identity: list[Any] = [
+            "kind",
+            ("first_name", "last_name"),
+            "name",
+            "email_address",
+            ("phone_number", "phone_number_country_code"),
+            "dob",
+            "timezone",
+        ]
+        fieldsets: list[Any] = [(None, {"fields": [*identity, *tags]})]
+        if (organisation := organisation_of(request)) is not None:
+            for panel in PANELS:
+                fieldsets += panel.fieldsets(organisation, obj)
+        return fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ()
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        organisation = organisation_of(request)
+        declared: dict[str, Any] = {}
+        if organisation is not None:
+            for panel in PANELS:
+                declared |= panel.form_fields(organisation, obj)
+        kwargs["form"] = type("ContactForm", (ContactForm,), declared)
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # What was erased on request is not written again.
+        erased = isinstance(obj, Contact) and obj.redacted_at is not None
+        return not erased and super().has_change_permission(request, obj)
+
+    def write(
+        self,
+        request: HttpRequest,
+        obj: Contact | None,
+        form: ServiceForm,
+        formsets: list[ServiceFormSet],
+    ) -> Contact:
+        assert isinstance(form, ContactForm)
+        changed = form.changed_values()
+        values = {name: value for name, value in changed.items() if name in COLUMNS}
+        if {"tags", "new_tags"} & changed.keys():
+            values["tags"] = form.tag_names()
+        for panel in PANELS:
+            values |= panel.values(changed)
+        for formset in formsets:
+            if isinstance(formset, AddressFormSet) and formset.is_changed:
+                values["addresses"] = formset.rows()
+        if obj is not None:
+            return services.update(contact=obj, values=values)
+        organisation = organisation_of(request)
+        assert organisation is not None
+        contact, _created = services.upsert(
+            organisation=organisation, values=values, on_conflict="fail"
+        )
+        return contact
+
+    def refusal(self, error: ValidationError | Conflict) -> Refused:
+        """With links to the contacts that a conflict names."""
+        refused = super().refusal(error)
+        if isinstance(error, Conflict) and error.ids:
+            names = Contact.objects.across_organisations().in_bulk(error.ids).values()
+            lines = format_html_join(", ", "{}", ((link(contact),) for contact in names))
+            for path, told in refused.by_path.items():
+                refused.by_path[path] = [format_html("{} {}", line, lines) for line in told]
+        return refused
+
+    def erase(self, request: HttpRequest, obj: Contact) -> None:
+        services.delete(contact=obj)
+
+    def consequences(self, obj: Contact) -> list[str]:
+        return [
+            _("Names, identifiers, addresses and tags are deleted."),
+            *(line for panel in PANELS for line in panel.deleted(obj)),
+            _("To keep activities and totals without the personal data, redact instead."),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """The form between the totals and what the panels show. The address of a contact that was
+        merged leads to the one that it is part of now."""
+        contact = self._survivor(request, object_id)
+        if contact is not None and str(contact.pk) != object_id:
+            messages.info(
+                request, _("Contact %(id)s was merged into this one.") % {"id": object_id}
+            )
+            return HttpResponseRedirect(self.url("change", contact.pk))
+        context = self._around(request, contact) if contact is not None else {}
+        return super().change_view(
+            request, object_id, form_url, {**context, **(extra_context or {})}
+        )
+
+    def _survivor(self, request: HttpRequest, object_id: str) -> Contact | None:
+        organisation = organisation_of(request)
+        if organisation is None or not object_id.isdecimal() or len(object_id) > 18:
+            return None
+        contacts = Contact.objects.for_organisation(organisation).select_related("rollup")
+        try:
+            contact = contacts.resolve(int(object_id))
+        except Contact.DoesNotExist:
+            return None
+        contact.organisation = organisation
+        return contact
+
+    def _around(self, request: HttpRequest, contact: Contact) -> dict[str, Any]:
+        if request.method != "GET" or not self.has_view_permission(request, contact):
+            return {}
+        merges = Merge.objects.for_organisation(contact.organisation_id)
+        return {
+            "contact": contact,
+            "totals": totals(contact),
+            "merges": merges.filter(survivor=contact, undone_at=None).select_related("absorbed")[
+                :50
+            ],
+            "may_merge": self.has_merge_permission(request, contact),
+            "below": [panel.below(request, contact) for panel in PANELS],
+        }
+
+    # One contact
+
+    @action(
+        description=gettext_lazy("Merge with another"),
+        permissions=["merge"],
+        url_path="merge",
+        icon="merge",
+    )
+    def merge_with(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return merging.merge(self, request, self.existing(request, object_id))
+
+    @action(
+        description=gettext_lazy("Explain the totals"), permissions=["view"], icon="calculate"
+    )
+    def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contact = self.existing(request, object_id)
+        contact.organisation = cast(Organisation, organisation_of(request))
+        return TemplateResponse(
+            request,
+            "admin/contacts/explanation.html",
+            {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "original": contact,
+                "title": _("How the totals of %(name)s come about") % {"name": contact},
+                "lines": explained(contact),
+                "order_types": rollups.explain(contact).order_types,
+                "back": self.url("change", object_id),
+            },
+        )
+
+    @action(
+        description=gettext_lazy("Redact"),
+        permissions=["redact"],
+        icon="person_off",
+        variant=ActionVariant.DANGER,
+    )
+    def redact(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contact = self.existing(request, object_id)
+        back = self.url("change", object_id)
+        if contact.redacted_at is not None:
+            messages.info(request, _("This contact was redacted already."))
+            return HttpResponseRedirect(back)
+        if not self.confirmed(request):
+            return self.ask(
+                request,
+                title=_("Redact %(name)s?") % {"name": contact},
+                notes=[
+                    _("Erased: names, e-mail, phone, date of birth, addresses."),
+                    *(line for panel in PANELS for line in panel.erased(contact)),
+                    _("Kept: activities, totals and tags, of nobody in particular."),
+                    _("This cannot be undone."),
+                ],
+                confirm=_("Redact"),
+                danger=True,
+                back=back,
+                obj=contact,
+            )
+        services.redact(contact=contact)
+        self.log_change(request, contact, [{"changed": {"fields": ["redacted"]}}])
+        messages.success(request, _("The personal data is erased."))
+        return HttpResponseRedirect(back)
+
+    def get_urls(self) -> list[Any]:
+        from django.urls import path
+
+        name = f"{self.opts.app_label}_{self.opts.model_name}_unmerge"
+        unmerge = self.admin_site.admin_view(self.unmerge)
+        return [
+            path("<int:object_id>/unmerge/<int:absorbed_id>/", unmerge, name=name),
+            *super().get_urls(),
+        ]
+
+    def unmerge(self, request: HttpRequest, object_id: int, absorbed_id: int) -> HttpResponse:
+        """Ask, then take a merge back."""
+        contact = self.existing(request, str(object_id))
+        if not self.has_merge_permission(request, contact):
+            raise Http404
+        return merging.unmerge(self, request, contact, absorbed_id)
+
+    # The log keeps no personal data: it outlives the contact.
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return super().log_addition(request, Unnamed(obj), message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return super().log_change(request, Unnamed(obj), message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        return super().log_deletions(request, [Unnamed(obj) for obj in queryset])
+
+
+class Unnamed:
+    """A row as the log knows it: by its number."""
+
+    def __init__(self, obj: Any) -> None:
+        self.pk = obj.pk
+        self._meta = obj._meta
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
+def chips(names: Sequence[str]) -> SafeString:
+    """Words in little frames."""
+    return format_html_join("", '<span class="rg-chip">{}</span>', ((name,) for name in names))
+
+
+def totals(contact: Contact) -> list[tuple[str, Any]]:
+    """The totals above the form, with what they mean."""
+    rollup = contact.rollup
+    foreign = contact.foreign_spend.order_by("currency_code")
+    spend = money.show(rollup.total_spend, contact.organisation.currency_code)
+    others = " + ".join(money.show(one.amount, one.currency_code) for one in foreign if one.amount)
+    scores = (rollup.recency, rollup.frequency, rollup.monetary)
+    return [
+        (_("Total spend"), f"{spend} + {others}" if others else spend),
+        (_("Orders"), rollup.total_orders),
+        (_("Last interaction"), rollup.last_interacted_at),
+        (_("Last order"), rollup.last_order_at),
+        (
+            _("Recency, frequency, money (1–5)"),
+            " · ".join(str(score) for score in scores) if all(scores) else None,
+        ),
+    ]
+
+
+def explained(contact: Contact) -> list[Mapping[str, Any]]:
+    """The totals, stored and added up again, and of how many activities each is made."""
+    explanation = rollups.explain(contact)
+    lines: list[Mapping[str, Any]] = []
+
+    def add(label: str, total: Any, show: Callable[[Any], Any]) -> None:
+        lines.append(
+            {
+                "label": label,
+                "stored": show(total.stored),
+                "recomputed": show(total.recomputed),
+                "activities": total.activities,
+                "right": total.stored == total.recomputed,
+            }
+        )
+
+    own = contact.organisation.currency_code
+    add(_("Total spend"), explanation.total_spend, lambda amount: money.show(amount, own))
+    for currency, total in explanation.spend_by_currency.items():
+        if currency != own:
+            add(
+                _("Spend in %(currency)s") % {"currency": currency},
+                total,
+                lambda amount, code=currency: money.show(amount, code),
+            )
+    add(_("Orders"), explanation.total_orders, str)
+    add(_("Last interaction"), explanation.last_interacted_at, lambda moment: moment)
+    add(_("Last order"), explanation.last_order_at, lambda moment: moment)
+    return lines

@@ -1,0 +1,164 @@
+"""Filters of lists: each asks for something that an index answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+_INPUT = " ".join(INPUT_CLASSES)
+
+
+class FormFilter(admin.SimpleListFilter):
+    """A filter that is a small form; `narrow` gets what was given, once it is valid."""
+
+    template: ClassVar[str] = "unfold/filters/filters_field.html"  # type: ignore[misc]
+    suffixes: ClassVar[tuple[str, ...]] = ("",)
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, list[str]], model: Any, model_admin: Any
+    ) -> None:
+        self.request = request
+        self.model_admin = model_admin
+        super().__init__(request, params, model, model_admin)
+        for name in self.expected_parameters():
+            if name in params:
+                params.pop(name)
+        given = {
+            name: request.GET.getlist(str(name))
+            for name in self.expected_parameters()
+            if any(request.GET.getlist(str(name)))
+        }
+        self.used_parameters = given
+        self.form = self.make_form(request)
+        self.given = self.form.cleaned_data if self.form.is_valid() else {}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        return []
+
+    def has_output(self) -> bool:
+        return True
+
+    def expected_parameters(self) -> list[str]:
+        return [f"{self.parameter_name}{suffix}" for suffix in self.suffixes]
+
+    def fields(self) -> dict[str, forms.Field]:
+        """The form's fields by suffix."""
+        raise NotImplementedError
+
+    def make_form(self, request: HttpRequest) -> forms.Form:
+        form = forms.Form(data=request.GET, auto_id=f"filter-{self.parameter_name}-%s")
+        for suffix, field in self.fields().items():
+            field.required = False
+            form.fields[f"{self.parameter_name}{suffix}"] = field
+        return form
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        yield {"form": self.form}
+
+    def answer(self, suffix: str = "") -> Any:
+        """What was given, None for nothing."""
+        value = self.given.get(f"{self.parameter_name}{suffix}")
+        return None if value in (None, "", []) else value
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if any(self.answer(suffix) is not None for suffix in self.suffixes):
+            return self.narrow(request, queryset)
+        return queryset
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows that fit. Called only when something was given."""
+        raise NotImplementedError
+
+
+class ChoiceFilter(FormFilter):
+    """One of a few."""
+
+    def options(self) -> list[tuple[str, Any]]:
+        """What there is to choose from."""
+        raise NotImplementedError
+
+    def fields(self) -> dict[str, forms.Field]:
+        return {
+            "": forms.ChoiceField(
+                label=self.title,
+                choices=[("", _("All")), *self.options()],
+                widget=UnfoldAdminSelectWidget(),
+            )
+        }
+
+
+class TextFilter(FormFilter):
+    """A text."""
+
+    def fields(self) -> dict[str, forms.Field]:
+        return {"": forms.CharField(label=self.title, widget=UnfoldAdminTextInputWidget())}
+
+
+class RangeFilter(FormFilter):
+    """From, to, or both; both included."""
+
+    template = "unfold/filters/filters_numeric_range.html"
+    suffixes = ("_from", "_to")
+
+    def field(self, placeholder: str) -> forms.Field:
+        return forms.DecimalField(
+            label="",
+            widget=forms.NumberInput(
+                attrs={"class": _INPUT, "placeholder": placeholder, "step": "any"}
+            ),
+        )
+
+    def fields(self) -> dict[str, forms.Field]:
+        return {"_from": self.field(_("From")), "_to": self.field(_("To"))}
+
+
+class DateRangeFilter(RangeFilter):
+    """Whole days, in the organisation's time zone."""
+
+    template = "unfold/filters/filters_date_range.html"
+
+    def field(self, placeholder: str) -> forms.Field:
+        return forms.DateField(
+            label="",
+            widget=forms.DateInput(
+                attrs={"class": _INPUT, "type": "date", "aria-label": placeholder}
+            ),
+        )
+
+    def bounds(self) -> tuple[datetime | None, datetime | None]:
+        """The first moment, and the first one that is too late."""
+        first, last = self.answer("_from"), self.answer("_to")
+        return (
+            _start_of(first) if first else None,
+            _start_of(last + timedelta(days=1)) if last and last < date.max else None,
+        )
+
+
+def _start_of(day: date) -> datetime | None:
+    try:
+        return timezone.make_aware(datetime.combine(day, time.min))
+    except (OverflowError, ValueError):
+        return None
+
+
+class MomentFilter(DateRangeFilter):
+    """A range of a column of moments that an index of the list's own table serves."""
+
+    column: ClassVar[str]
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        first, end = self.bounds()
+        if first is not None:
+            rows = rows.filter(**{f"{self.column}__gte": first})
+        if end is not None:
+            rows = rows.filter(**{f"{self.column}__lt": end})
+        return rows
