@@ -43,7 +43,7 @@ class Command(BaseCommand):
         assert organisation is not None
         key = self.working_key(organisation, kept.get("key", ""))
         self.keep_secrets({"password": password, "key": key})
-        staff.set_passwords(organisation, password)
+        staff.set_password(password)
         self.run(password, key)
 
     def require_free_port(self) -> None:
@@ -82,15 +82,14 @@ class Command(BaseCommand):
         """Web server and worker until a signal comes or one of them ends."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _interrupt)
-        children: list[subprocess.Popen[bytes]] = []
+        # Sessions of their own: Ctrl-C reaches this process only, which stops them in turn.
+        children = [
+            subprocess.Popen(  # noqa: S603
+                [sys.executable, sys.argv[0], command], start_new_session=True
+            )
+            for command in ("serve", "worker")
+        ]
         try:
-            for command in ("serve", "worker"):
-                # Sessions of their own: Ctrl-C reaches this process only, which stops them in turn.
-                children.append(
-                    subprocess.Popen(  # noqa: S603
-                        [sys.executable, sys.argv[0], command], start_new_session=True
-                    )
-                )
             self.wait_for_page(children)
             self.greet(password, key)
             while all(child.poll() is None for child in children):
@@ -121,14 +120,14 @@ class Command(BaseCommand):
 
     def greet(self, password: str, key: str) -> None:
         logins = "\n".join(
-            f"              {username:<10} {role}" for username, role in staff.LOGINS.items()
+            f"              {username:<26}{role}" for username, role in staff.LOGINS.items()
         )
         self.stdout.write(
             f"""
 Regulars runs at {self.address}
 
   Admin       {self.address}/admin/
-  Login       owner
+  Login       owner@harbour.example
   Password    {password}
               The same password lets in, to see each role:
 {logins}

@@ -1,0 +1,148 @@
+"""Writing the demo, through the services that the API and the imports use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from random import Random
+from typing import TypeVar
+
+from django.db import transaction
+
+from activities import services as activity_services
+from activities.models import Activity
+from contacts import rfm
+from contacts import services as contact_services
+from contacts.models import Contact
+from crm.batch import BatchResult
+from crm.demo import fields, house, staff, stories
+from crm.demo.guests import SEED, Guest, guests
+from customfields import services as field_services
+from organisations import services as organisation_services
+from organisations.models import Organisation
+
+BATCH = 500
+INVITES = 40
+OWN_TYPES = {"Spa treatment": True}
+"""The group's own activity types, and whether each counts as an order."""
+
+_Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was written."""
+
+    organisation: Organisation
+    contacts: int
+    activities: int
+
+
+@transaction.atomic
+def load(*, contacts: int, last_day: date, password: str) -> Loaded:
+    """Write the whole demo, or nothing. The same `contacts` and `last_day` give the same demo.
+
+    History is told as history (`backfill`): it starts no workflow and no webhook.
+    """
+    organisation = organisation_services.create_organisation(name=house.NAME)
+    staff.hire(organisation, password)
+    for definition in fields.FIELDS:
+        field_services.define(organisation=organisation, **definition)
+    for name, counts_as_order in OWN_TYPES.items():
+        activity_services.define_type(
+            organisation=organisation, name=name, counts_as_order=counts_as_order
+        )
+    told = list(guests(contacts))
+    calendars = stories.Calendars(last_day)
+    for guest in told:
+        stories.tell(guest, calendars)
+    ids = _write_contacts(organisation, told)
+    _write_activities(organisation, told, ids)
+    _write_invites(organisation, ids)
+    _date_contacts(organisation, told, ids)
+    rfm.recompute(organisation)
+    return Loaded(
+        organisation,
+        Contact.objects.for_organisation(organisation).count(),
+        Activity.objects.for_organisation(organisation).count(),
+    )
+
+
+def _write_contacts(organisation: Organisation, told: Sequence[Guest]) -> list[int]:
+    ids = []
+    for batch in _batches(guest.values for guest in told):
+        ids += _ids(
+            contact_services.upsert_batch(organisation=organisation, rows=batch, atomic=True)
+        )
+    return ids
+
+
+def _write_activities(
+    organisation: Organisation, told: Sequence[Guest], ids: Sequence[int]
+) -> None:
+    rows = (
+        {**activity, "contact": contact_id}
+        for guest, contact_id in zip(told, ids, strict=True)
+        for activity in guest.activities
+    )
+    for batch in _batches(rows):
+        _ids(
+            activity_services.record_batch(
+                organisation=organisation, rows=batch, atomic=True, backfill=True
+            )
+        )
+
+
+def _write_invites(organisation: Organisation, ids: Sequence[int]) -> None:
+    """Invitations among the first guests: some accepted, some still open."""
+    random = Random(f"{SEED}-invites")  # noqa: S311 - stories, not secrets
+    found = Contact.objects.for_organisation(organisation).in_bulk(ids[: INVITES * 4])
+    chosen = random.sample(list(found.values()), min(INVITES, len(found) // 2) * 2)
+    for number, (inviter, invited) in enumerate(
+        zip(chosen[::2], chosen[1::2], strict=True), start=1
+    ):
+        accepted = random.random() < 0.4
+        contact_services.create_invite(
+            contact=inviter,
+            email_address=invited.email_address if accepted else f"friend.{number}@example.org",
+            code=f"HARBOUR{number:03}",
+            status="Completed" if accepted else "Pending",
+            completed_by=invited if accepted else None,
+        )
+
+
+def _date_contacts(organisation: Organisation, told: Sequence[Guest], ids: Sequence[int]) -> None:
+    """Let each contact be there since the day before it first did something.
+
+    No service can: a contact is new when it is made. Only a demo has a past that it did not live.
+    """
+    dated = []
+    contacts = Contact.objects.for_organisation(organisation).in_bulk()
+    for guest, contact_id in zip(told, ids, strict=True):
+        first = min(activity["happened_at"] for activity in guest.activities)
+        contact = contacts[contact_id]
+        contact.created_at = first - timedelta(minutes=20 + guest.number % 40)
+        dated.append(contact)
+    Contact.objects.for_organisation(organisation).bulk_update(
+        dated, ["created_at"], batch_size=BATCH
+    )
+
+
+def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+    while batch := list(islice(rows, BATCH)):
+        yield batch
+
+
+def _ids(results: Sequence[BatchResult]) -> list[int]:
+    """The rows' ids. The demo's own rows are right; one that is refused is a mistake of ours."""
+    for result in results:
+        if result.error is not None:
+            raise AssertionError(f"demo row {result.index}: {result.error}") from result.error
+    return [result.id for result in results if result.id is not None]
+
+
+def yesterday() -> date:
+    """The demo's last day when none is asked for: all of it is past, and it ends where now is."""
+    return datetime.now(UTC).date() - timedelta(days=1)
