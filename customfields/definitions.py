@@ -77,9 +77,7 @@ class Definitions:
     def _writable(self, name: object) -> CustomField:
         field = self._by_name.get(name) if isinstance(name, str) else None
         if field is None:
-            raise ValidationError(
-                _("There is no custom field of this name."), code="unknown_field"
-            )
+            raise ValidationError(_("There is no custom field of this name."), code="unknown_field")
         return field
 
     def _fill_in(self, parsed: Parsed, errors: dict[str, ValidationError]) -> None:

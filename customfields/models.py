@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -77,7 +77,7 @@ class CustomField(TenantModel):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
-    objects = CustomFieldQuerySet.as_manager()
+    objects: ClassVar = CustomFieldQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("custom field")
@@ -178,7 +178,7 @@ class CustomFieldValue(TenantModel):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = CustomFieldValueQuerySet.as_manager()
+    objects: ClassVar = CustomFieldValueQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("custom field value")

@@ -14,7 +14,7 @@ from organisations.querysets import TenantQuerySet
 
 if TYPE_CHECKING:
     from contacts.models import Contact
-    from customfields.models import CustomField, CustomFieldValue
+    from customfields.models import CustomField, CustomFieldValue  # noqa: F401  named as text
 
 
 class CustomFieldQuerySet(TenantQuerySet["CustomField"]):
@@ -128,4 +128,3 @@ def held_by(contact: Contact) -> list[HeldValue]:
     for row in rows:
         by_field.setdefault(row.field_id, []).append(row)
     return [HeldValue(rows) for rows in by_field.values()]
-

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from django.db import connection
+from django.db import connection, models
 from django.utils import timezone
 
 from customfields.models import VALUE_COLUMNS, CustomField, CustomFieldValue
 from organisations.models import Organisation
 
-_COLUMNS = tuple(CustomFieldValue._meta.get_field(name).column for name in VALUE_COLUMNS)
+
+def column(name: str) -> models.Field[Any, Any]:
+    """A column of the rows of values."""
+    return cast("models.Field[Any, Any]", CustomFieldValue._meta.get_field(name))
+
+
+_COLUMNS = tuple(column(name).column for name in VALUE_COLUMNS)
 _TABLE = CustomFieldValue._meta.db_table
 
 # A row to be written: contact, field, the value columns, unique key.
@@ -43,7 +49,9 @@ class Row(NamedTuple):
     unique_key: str | None
 
 
-def write(organisation: Organisation, values: Iterable[tuple[int, Mapping[CustomField, Any]]]) -> set[int]:
+def write(
+    organisation: Organisation, values: Iterable[tuple[int, Mapping[CustomField, Any]]]
+) -> set[int]:
     """Make these the values of these contacts, given by id; None clears. Other fields stay.
 
     Answers the ids of the contacts that changed. At most three statements, however many rows; rows
@@ -71,24 +79,29 @@ def write(organisation: Organisation, values: Iterable[tuple[int, Mapping[Custom
 
 
 def _rows(contact_id: int, field: CustomField, value: Any) -> Iterable[Row]:
-    column = field.kind.column
-    position = VALUE_COLUMNS.index(column)
+    position = VALUE_COLUMNS.index(field.kind.column)
     for cell in field.kind.cells(value, field):
-        prepared = CustomFieldValue._meta.get_field(column).get_db_prep_save(cell, connection)
+        prepared = column(field.kind.column).get_db_prep_save(cell, connection)
         cells = [None] * len(VALUE_COLUMNS)
         cells[position] = prepared
-        yield Row(contact_id, field.pk, cells, unique_key(prepared) if field.unique else None)
+        yield Row(contact_id, field.pk, cells, _unique_key(prepared) if field.unique else None)
 
 
-def unique_key(prepared: Any) -> str:
-    """What `unique_key` holds for a cell as the database keeps it: the text that the database's own
-    cast makes of it, so that `services` can fill it for a million rows in one statement."""
+def _unique_key(prepared: Any) -> str:
+    # The text that the database's own cast makes of the cell, so that `services.change` can fill
+    # the keys of a million rows in one statement.
     return str(prepared)
 
 
-def keys_of(field: CustomField, value: Any) -> list[str]:
-    """The unique keys that `value` would have in `field`."""
+def unique_keys(field: CustomField, value: Any) -> list[str]:
+    """The unique keys that `value` would have in `field`, which is unique."""
     return [row.unique_key for row in _rows(0, field, value) if row.unique_key is not None]
+
+
+def unique_key_of(row: CustomFieldValue) -> str:
+    """The unique key that a row of a unique field is to have. No query when its field was read."""
+    kept = column(row.field.kind.column)
+    return _unique_key(kept.get_db_prep_save(getattr(row, kept.attname), connection))
 
 
 def _remove(pairs: Sequence[tuple[int, int]], kept: Sequence[Row]) -> set[int]:
@@ -118,9 +131,7 @@ def _insert(organisation: Organisation, rows: Sequence[Row], *, multiple: bool) 
     ]
     given, params = _given(tuple(_SOURCE), columns)
     names = ", ".join(_SOURCE)
-    now = CustomFieldValue._meta.get_field("updated_at").get_db_prep_save(
-        timezone.now(), connection
-    )
+    now = column("updated_at").get_db_prep_save(timezone.now(), connection)
     conflict = (
         "(contact_id, field_id, value_option_id) WHERE multiple DO NOTHING"
         if multiple

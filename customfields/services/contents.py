@@ -100,7 +100,7 @@ def _refuse_taken(organisation: Organisation, rows: _Rows) -> _Errors:
         for index, contact_id, parsed in rows
         for field, value in parsed.items()
         if field.unique and value is not None
-        for key in storage.keys_of(field, value)
+        for key in storage.unique_keys(field, value)
     ]
     if not wanted:
         return {}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import CharField, Exists, F, Max, OuterRef
 from django.db.models.functions import Cast
 from django.utils import timezone
@@ -21,6 +22,7 @@ from contacts import rollups
 from contacts.models import Contact
 from crm.errors import Conflict
 from customfields import patterns
+from customfields import values as storage
 from customfields.models import CustomField, CustomFieldOption, CustomFieldValue
 from customfields.types import TYPES
 from customfields.types.base import printable
@@ -48,6 +50,8 @@ _CHANGEABLE = frozenset(
         "archived_at",
     }
 )
+
+T = TypeVar("T")
 
 Options = Sequence[str | Mapping[str, Any]]
 
@@ -200,17 +204,15 @@ def unarchive(*, field: CustomField) -> CustomField:
 def _locked(field: CustomField) -> CustomField:
     """The field read anew, while nobody writes values to it (they hold it: see `held`)."""
     fields = CustomField.objects.filter(organisation=field.organisation_id)
-    current = fields.select_for_update(of=("self",)).select_related("organisation").get(pk=field.pk)
-    return current
+    held = fields.select_for_update(of=("self",)).select_related("organisation")
+    return held.get(pk=field.pk)
 
 
 def _unset(column: str) -> Any:
     """What null means for a column that is never null. What must have a value stays null, and is
     refused by `clean_fields`."""
-    column_field = CustomField._meta.get_field(column)
-    if column_field.null or not column_field.has_default():
-        return None
-    return column_field.get_default()
+    kept = cast("models.Field[Any, Any]", CustomField._meta.get_field(column))
+    return None if kept.null or not kept.has_default() else kept.get_default()
 
 
 # Checking a definition
@@ -222,56 +224,47 @@ def _check(field: CustomField, options: Options) -> list[tuple[str, str]]:
     Raises ValidationError by column.
     """
     errors: dict[str, ValidationError] = {}
+
+    def attempt(column: str, check: Callable[[], T]) -> T | None:
+        try:
+            return check()
+        except ValidationError as error:
+            errors.setdefault(column, error)
+            return None
+
     for column in ("label", "help_text", "group"):
-        try:
-            text = printable(getattr(field, column))
-            if column == "label" and re.search(r"[\r\n]", text):
-                raise ValidationError(_("Give one line."), code="invalid_text")
-            setattr(field, column, text)
-        except ValidationError as error:
-            errors[column] = error
-    exclude = {"organisation", *errors}
-    if not field.name:
-        exclude.add("name")
+        attempt(column, partial(_tidy, field, column))
     for column in ("minimum", "maximum"):
-        try:
-            setattr(field, column, _bound(getattr(field, column), field))
-        except ValidationError as error:
-            errors[column] = error
-            exclude.add(column)
+        attempt(column, partial(_read_bound, field, column))
     try:
-        # The default is JSON of any kind, which its type reads below.
-        field.clean_fields(exclude=exclude | {"default"})
+        # A default is JSON of any kind, which its type reads below.
+        unread = {"organisation", "default", *errors}
+        field.clean_fields(exclude=unread if field.name else unread | {"name"})
     except ValidationError as error:
         errors.update({key: ValidationError(found) for key, found in error.error_dict.items()})
     if field.type not in TYPES:
         raise ValidationError(errors)
-    chosen: list[tuple[str, str]] = []
-    try:
-        chosen = _read_options(field, options)
-    except ValidationError as error:
-        errors["options"] = error
-    for column, check in _RULES.items():
+    chosen = attempt("options", lambda: _read_options(field, options)) or []
+    for column, rule in _RULES.items():
         if column not in errors:
-            try:
-                check(field)
-            except ValidationError as error:
-                errors[column] = error
-    if not errors and field.default is not None:
-        try:
-            _check_default(field, chosen)
-        except ValidationError as error:
-            errors["default"] = error
+            attempt(column, partial(rule, field))
+    if not errors:
+        attempt("default", lambda: _read_default(field, chosen))
     if errors:
         raise ValidationError(errors)
     return chosen
 
 
-def _bound(given: Any, field: CustomField) -> Decimal | None:
-    if given is None or given == "":
-        return None
-    bound: Decimal = TYPES["Number"].read(given, field)
-    return bound
+def _tidy(field: CustomField, column: str) -> None:
+    text = printable(getattr(field, column))
+    if column != "help_text" and re.search(r"[\r\n]", text):
+        raise ValidationError(_("Give one line."), code="invalid_text")
+    setattr(field, column, text)
+
+
+def _read_bound(field: CustomField, column: str) -> None:
+    given = getattr(field, column)
+    setattr(field, column, None if given in (None, "") else TYPES["Number"].read(given, field))
 
 
 def _check_bounds(field: CustomField) -> None:
@@ -316,8 +309,10 @@ def _not_for_this_type(field: CustomField) -> ValidationError:
     )
 
 
-def _check_default(field: CustomField, chosen: Sequence[tuple[str, str]]) -> None:
+def _read_default(field: CustomField, chosen: Sequence[tuple[str, str]]) -> None:
     """Read the default by the field's type, and keep it as JSON."""
+    if field.default is None:
+        return
     draft = CustomField(
         organisation=field.organisation,
         label=field.label,
@@ -326,9 +321,7 @@ def _check_default(field: CustomField, chosen: Sequence[tuple[str, str]]) -> Non
         maximum=field.maximum,
         pattern=field.pattern,
     )
-    draft.choices = {
-        value: CustomFieldOption(value=value, label=label) for value, label in chosen
-    }
+    draft.choices = {value: CustomFieldOption(value=value, label=label) for value, label in chosen}
     value = draft.kind.parse(field.default, draft)
     # A decimal as text: JSON's numbers would round it.
     field.default = None if value is None else _as_json(draft.kind, value)
@@ -414,7 +407,7 @@ def _write_options(field: CustomField, chosen: Sequence[tuple[str, str]]) -> Non
         if value in wanted and (option.label, option.position) != wanted[value]:
             option.label, option.position = wanted[value]
             moved.append(option)
-    CustomFieldOption.objects.bulk_update(moved, ["label", "position"])
+    options.bulk_update(moved, ["label", "position"])
     CustomFieldOption.objects.bulk_create(
         CustomFieldOption(
             organisation_id=field.organisation_id,
@@ -530,11 +523,9 @@ def _fill_unique_keys(field: CustomField) -> None:
     if not field.unique:
         values.filter(unique_key__isnull=False).update(unique_key=None)
         return
-    column = CustomFieldValue._meta.get_field(TYPES[field.type].column).attname
+    column = storage.column(TYPES[field.type].column).attname
     merged = Contact.objects.across_organisations().filter(merged_into__isnull=False)
-    values.exclude(contact__in=merged.values("pk")).update(
-        unique_key=Cast(F(column), CharField())
-    )
+    values.exclude(contact__in=merged.values("pk")).update(unique_key=Cast(F(column), CharField()))
 
 
 # Names
@@ -542,7 +533,7 @@ def _fill_unique_keys(field: CustomField) -> None:
 
 def _free_name(organisation: Organisation, label: str) -> str:
     """A name made from the label that no field of the organisation has."""
-    folded = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
+    folded = unicodedata.normalize("NFKD", label.casefold()).encode("ascii", "ignore").decode()
     base = re.sub(r"[^a-z0-9]+", "_", folded).strip("_") or "field"
     if base[0].isdigit():
         base = f"field_{base}"
@@ -562,9 +553,5 @@ def _free_name(organisation: Organisation, label: str) -> str:
 
 def _name_taken() -> ValidationError:
     return ValidationError(
-        {
-            "name": ValidationError(
-                _("There is a custom field of this name already."), code="unique"
-            )
-        }
+        {"name": ValidationError(_("There is a custom field of this name already."), code="unique")}
     )

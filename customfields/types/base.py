@@ -172,10 +172,12 @@ def _number_bound(bound: str, amount: Decimal) -> str:
 
 def _length_bound(bound: str, amount: Decimal) -> str:
     message = (
-        ngettext("Give at least %(limit)s character.", "Give at least %(limit)s characters.", amount)
+        ngettext(
+            "Give at least %(limit)s character.", "Give at least %(limit)s characters.", int(amount)
+        )
         if bound == "minimum"
         else ngettext(
-            "Give at most %(limit)s character.", "Give at most %(limit)s characters.", amount
+            "Give at most %(limit)s character.", "Give at most %(limit)s characters.", int(amount)
         )
     )
     return message % {"limit": shown(amount)}
@@ -183,9 +185,9 @@ def _length_bound(bound: str, amount: Decimal) -> str:
 
 def _count_bound(bound: str, amount: Decimal) -> str:
     message = (
-        ngettext("Choose at least %(limit)s.", "Choose at least %(limit)s.", amount)
+        ngettext("Choose at least %(limit)s.", "Choose at least %(limit)s.", int(amount))
         if bound == "minimum"
-        else ngettext("Choose at most %(limit)s.", "Choose at most %(limit)s.", amount)
+        else ngettext("Choose at most %(limit)s.", "Choose at most %(limit)s.", int(amount))
     )
     return message % {"limit": shown(amount)}
 

@@ -35,9 +35,7 @@ class Number(FieldType[Decimal]):
     label = gettext_lazy("Number")
     column = "value_number"
     sort_column = "value_number"
-    operators = pick(
-        "eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "not_in", "exists"
-    )
+    operators = pick("eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "not_in", "exists")
     schema = {"type": "number"}
     bounds = "number"
     rank = 20
