@@ -77,11 +77,10 @@ class ContactAdmin(OrganisationAdmin):
 
     def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
         known = getattr(request, "contact_filters", None)
-        organisation = organisation_of(request)
         if known is None:
             known = [TagFilter, LastInteractionFilter, SpendFilter, KindFilter]
-            if organisation is not None:
-                known += [one for panel in PANELS for one in panel.filters(request, organisation)]
+            if organisation_of(request) is not None:
+                known += [one for panel in PANELS for one in panel.filters(request)]
             request.contact_filters = known  # type: ignore[attr-defined]
         return cast("Sequence[Any]", known)
 
@@ -164,9 +163,9 @@ class ContactAdmin(OrganisationAdmin):
             "timezone",
         ]
         fieldsets: list[Any] = [(None, {"fields": [*identity, *tags]})]
-        if (organisation := organisation_of(request)) is not None:
+        if organisation_of(request) is not None:
             for panel in PANELS:
-                fieldsets += panel.fieldsets(organisation, obj)
+                fieldsets += panel.fieldsets(request, obj)
         return fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -175,11 +174,10 @@ class ContactAdmin(OrganisationAdmin):
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        organisation = organisation_of(request)
         declared: dict[str, Any] = {}
-        if organisation is not None:
+        if organisation_of(request) is not None:
             for panel in PANELS:
-                declared |= panel.form_fields(organisation, obj)
+                declared |= panel.form_fields(request, obj)
         kwargs["form"] = type("ContactForm", (ContactForm,), declared)
         return super().get_form(request, obj, change=change, **kwargs)
 

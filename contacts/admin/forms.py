@@ -88,22 +88,7 @@ class AddressForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript wh
 
 
 class AddressFormSet(ServiceFormSet):
-    """The addresses, with what the service says of each."""
-
-    def full_clean(self) -> None:
-        super().full_clean()
-        if self.refused is None or not self.is_bound:
-            return
-        kept = [form for form in self.forms if form in self.kept_forms()]
-        for path, messages in self.refused.by_path.items():
-            place, _dot, column = path.partition(".")
-            if not place.startswith("addresses["):
-                continue
-            index = int(place.removeprefix("addresses[").removesuffix("]"))
-            if index < len(kept):
-                form = kept[index]
-                form.add_error(column if column in form.fields else None, messages)
-                self._errors[self.forms.index(form)] = form.errors
+    path = "addresses"
 
 
 class AddressInline(OrganisationInline):

@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from django.contrib.admin import ListFilter
-    from django.db.models import QuerySet
     from django.forms import Field
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
-    from contacts.admin.contacts import ContactAdmin
     from contacts.models import Contact
-    from organisations.models import Organisation
 
 
 class Compared(NamedTuple):
@@ -42,17 +39,20 @@ class BulkAction(NamedTuple):
 
 
 class ContactPanel:
-    """One app's share of a contact's pages. Every method has a default that does nothing."""
+    """One app's share of a contact's pages. Every method has a default that does nothing.
+
+    They are called only for staff who work in an organisation, the contact's.
+    """
 
     name: str
     position = 100
 
-    def form_fields(self, organisation: Organisation, contact: Contact | None) -> dict[str, Field]:
+    def form_fields(self, request: HttpRequest, contact: Contact | None) -> dict[str, Field]:
         """Fields that the contact's form gets, with their initial values."""
         return {}
 
     def fieldsets(
-        self, organisation: Organisation, contact: Contact | None
+        self, request: HttpRequest, contact: Contact | None
     ) -> Sequence[tuple[str | None, Mapping[str, Any]]]:
         """The headings under which those fields stand."""
         return ()
@@ -69,7 +69,7 @@ class ContactPanel:
         """HTML under the form."""
         return ""
 
-    def filters(self, request: HttpRequest, organisation: Organisation) -> list[type[ListFilter]]:
+    def filters(self, request: HttpRequest) -> list[type[ListFilter]]:
         """Filters of the list."""
         return []
 

@@ -185,6 +185,7 @@ class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's i
         base = kwargs.pop("form", None) or self.form
         refused = getattr(request, "refused", None)
         attributes = opened(organisation_of(request), refused)
+        attributes["inline_paths"] = tuple(inline.formset.path for inline in self.inlines)
         kwargs["form"] = type(base.__name__, (base,), attributes)
         return super().get_form(request, obj, change=change, **kwargs)  # type: ignore[no-any-return]
 

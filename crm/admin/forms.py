@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.utils.translation import gettext as _
 from unfold.forms import PaginationInlineFormSet
 
 from crm.errors import Conflict
@@ -45,6 +46,8 @@ class ServiceForm(ModelForm):
 
     organisation: ClassVar[Organisation | None] = None
     refused: ClassVar[Refused | None] = None
+    # Paths that inline rows show themselves, such as `addresses`.
+    inline_paths: ClassVar[tuple[str, ...]] = ()
 
     def field_of(self, path: str) -> str | None:
         """The field beside which to show what a service says of `path`; None: above the form."""
@@ -53,7 +56,10 @@ class ServiceForm(ModelForm):
     def _post_clean(self) -> None:
         for path, messages in (self.refused.by_path if self.refused else {}).items():
             field = self.field_of(path)
-            if field is None and path != NON_FIELD_ERRORS and not path.startswith("addresses"):
+            if field is None and path.partition("[")[0] in self.inline_paths:
+                self.add_error(None, [_("Correct the rows below.")])
+                continue
+            if field is None and path != NON_FIELD_ERRORS:
                 messages = [f"{path}: {message}" for message in messages]
             self.add_error(field, [ValidationError(message) for message in messages])
 
@@ -73,20 +79,51 @@ class ServiceFormSet(PaginationInlineFormSet):  # type: ignore[misc]  # Unfold's
     """Inline rows that are parsed only; `rows` is what a service gets."""
 
     refused: Refused | None = None
+    path: ClassVar[str] = ""
+    # A column that people order the rows by, by dragging.
+    place: ClassVar[str | None] = None
+
+    def full_clean(self) -> None:
+        """Django's, and what the service said of each row (`addresses[0].country`)."""
+        super().full_clean()
+        if self.refused is None or not self.is_bound:
+            return
+        kept = self.kept_forms()
+        for path, messages in self.refused.by_path.items():
+            name, _bracket, rest = path.partition("[")
+            if name != self.path:
+                continue
+            index, _bracket, column = rest.partition("]")
+            if not index.isdecimal() or int(index) >= len(kept):
+                self._non_form_errors.extend(messages)
+                continue
+            form = kept[int(index)]
+            column = column.removeprefix(".")
+            form.add_error(column if column in form.fields else None, messages)
+            self._errors[self.forms.index(form)] = form.errors
 
     def kept_forms(self) -> list[Any]:
         """The filled forms that are not to be deleted, in their order."""
-        return [
+        kept = [
             form
             for form in self.forms
             if form not in self.deleted_forms
-            and any(form.cleaned_data.get(name) for name in form._meta.fields)
+            and any(form.cleaned_data.get(name) for name in form._meta.fields if name != self.place)
         ]
+        return sorted(kept, key=self._place_of) if self.place else kept
+
+    def _place_of(self, form: Any) -> tuple[bool, int]:
+        place = form.cleaned_data.get(self.place)
+        return place is None, place or 0  # new rows come last
 
     def rows(self) -> list[dict[str, Any]]:
         """What was typed, row by row."""
         return [
-            {name: form.cleaned_data.get(name) for name in form._meta.fields}
+            {
+                name: form.cleaned_data.get(name)
+                for name in form._meta.fields
+                if name != self.place
+            }
             for form in self.kept_forms()
         ]
 

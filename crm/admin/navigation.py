@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.apps import apps
+from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -69,6 +71,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 "permission": _may_view(model),
             }
             for name, icon, model in entries
+            if apps.get_model(model) in admin.site._registry
         ]
         groups.append({"title": title, "separator": True, "items": items})
     return groups
