@@ -13,6 +13,7 @@ from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
 from crm import logs
+from crm.api.openapi import COMPONENTS
 from crm.environment import LOOPBACK_HOSTS, Environment, only_loopback, wrong
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -203,6 +204,38 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["crm.api.json.JSONParser"],
     "EXCEPTION_HANDLER": "crm.api.errors.problem_handler",
     "URL_FORMAT_OVERRIDE": None,
+    "DEFAULT_SCHEMA_CLASS": "crm.api.schema.ApiSchema",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Regulars",
+    "DESCRIPTION": "Contacts, custom fields and activities of your organisation.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "APPEND_COMPONENTS": COMPONENTS,
+    # Names for choices whose field's name alone does not tell them apart.
+    "ENUM_NAME_OVERRIDES": {
+        "ReferralInviteStatus": "contacts.models.ReferralInvite.Status",
+        "OrganisationStatus": "organisations.models.Organisation.Status",
+        "CustomFieldType": "customfields.types.TYPES",
+    },
+    "PATH_CONVERTER_OVERRIDES": {
+        "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
+    },
+    # The page takes everything from this host (crm.api.docs).
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "displayRequestDuration": True,
+        "persistAuthorization": True,
+        "tryItOutEnabled": True,
+        "validatorUrl": None,
+    },
 }
 
 UNFOLD: dict[str, Any] = {

@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from django.contrib import admin
 from django.urls import include, path
 
+from crm.api.docs import DocsView, schema
+
 # Each app's urls.py names its resources, without a trailing slash (crm.api.middleware).
 API = [
     path("", include(f"{app}.urls"))
@@ -16,5 +18,7 @@ API = [
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/schema", schema, name="schema"),
+    path("api/docs", DocsView.as_view(), name="docs"),
     path("api/", include(API)),
 ]

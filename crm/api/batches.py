@@ -54,8 +54,9 @@ def run(
     """Answer a batch: check each row with a serializer, write those that pass, tell of all.
 
     `write(values, atomic)` is the service: one result for each of `values`, whose `index` counts
-    within `values`. `serializer(data)` makes the serializer of a row. With `?atomic=true` nothing is
-    written when any row fails, and the answer is 422 with paths such as `contacts[3].emailAddress`.
+    within `values`. `serializer(data)` makes the serializer of a row. With `?atomic=true` nothing
+    is written when any row fails, and the answer is 422 with paths such as
+    `contacts[3].emailAddress`.
     """
     given = rows_of(view, key) if rows is None else rows
     atomic = bool(view.parameter("atomic", False))

@@ -24,11 +24,10 @@ from rest_framework.settings import api_settings
 
 from crm.api import json
 from crm.api.names import camel_path
+from crm.api.openapi import PROBLEM as MEDIA_TYPE
 from crm.errors import Conflict
 
 logger = logging.getLogger("crm.api")
-
-MEDIA_TYPE = "application/problem+json"
 
 
 class Violation(TypedDict):
@@ -140,7 +139,9 @@ def _of_detail(detail: Any, path: str) -> Iterator[Violation]:
         )
 
 
-def problem_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
+def problem_handler(  # noqa: PLR0912  one line for each kind of error
+    error: Exception, context: Mapping[str, Any]
+) -> HttpResponse:
     """The answer to an exception that a view raised. Never raises; an error that is ours is logged,
     and its answer tells nothing of it."""
     request: Request = context["request"]

@@ -159,7 +159,8 @@ class ReferenceFilter(Filter):
         self.resource = resource
 
     def parse(self, text: str) -> int:
-        return parse_reference(text, self.resource)
+        number = parse_reference(text, self.resource)
+        return number if number <= BIGGEST else 0  # of no row
 
 
 class MomentFilter(Filter):

@@ -40,7 +40,7 @@ def _plain(value: object) -> object:
 
 
 def dumps(value: Any) -> bytes:
-    """JSON as the API speaks it. Datetimes, dates, decimals and lazy texts are taken as they are."""
+    """JSON as the API speaks it. Datetimes, dates, decimals and lazy texts are taken too."""
     return orjson.dumps(value, _plain, _OPTIONS)
 
 

@@ -263,7 +263,7 @@ class ModelSerializer(CamelCase, serializers.ModelSerializer[Row]):
         self, field_name: str, model_field: models.Field[Any, Any]
     ) -> tuple[Any, dict[str, Any]]:
         built, kwargs = super().build_standard_field(field_name, model_field)
-        # Uniqueness is the constraint's and the service's: asking first is a query more, and a race.
+        # Uniqueness is the constraint's and the service's: asking first is a query and a race.
         if "validators" in kwargs:
             kwargs["validators"] = [
                 one for one in kwargs["validators"] if not isinstance(one, UniqueValidator)
