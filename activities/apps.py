@@ -5,7 +5,9 @@ class ActivitiesConfig(AppConfig):
     name = "activities"
 
     def ready(self) -> None:
-        from activities import signals, types  # noqa: F401  # connects the receivers
-        from contacts import rollups
+        from activities import referrals, signals, types  # noqa: F401  # connects the receivers
+        from activities.part import ActivitiesPart
+        from contacts import parts, rollups
 
         rollups.keep(types.Ledger())
+        parts.register(ActivitiesPart())

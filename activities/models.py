@@ -30,8 +30,15 @@ def validate_data(value: object) -> None:
     """A JSON object of at most 64 KB."""
     if not isinstance(value, dict):
         raise ValidationError(_("This must be a JSON object."), code="not_an_object")
-    if len(json.dumps(value, ensure_ascii=False).encode()) > MAX_DATA_BYTES:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        size = len(text.encode())
+    except (TypeError, ValueError) as error:
+        raise ValidationError(_("This is not JSON."), code="invalid") from error
+    if size > MAX_DATA_BYTES:
         raise ValidationError(_("This is larger than 64 KB."), code="too_large")
+    if "\\u0000" in text:
+        raise ValidationError(_("The character NUL is not allowed."), code="null_character")
 
 
 class ActivityType(TenantModel):

@@ -1,15 +1,19 @@
-"""The signals by which contacts' totals follow every activity."""
+"""The signals by which contacts' totals follow every activity, and what bookings announce."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.db.models.signals import post_delete, post_save, pre_delete
-from django.dispatch import receiver
+from django.dispatch import Signal, receiver
 
 from activities.models import Activity
 from contacts import rollups
 from contacts.rollups import Change
+
+booking_status_changed = Signal()
+"""`booking`: a `Booking` whose status just changed; `before`: what it was. Sent in the transaction
+that changed it."""
 
 
 @receiver(post_save, sender=Activity, dispatch_uid="activities.count_saved")

@@ -77,15 +77,10 @@ def hold(organisation_id: int, names: Collection[str]) -> dict[str, bool]:
     return {type_.name: type_.counts_as_order for type_ in locks.hold(types, "SHARE")}
 
 
-def require(organisation: Organisation, names: Collection[str]) -> None:
-    """Refuse names that are neither built in nor the organisation's own, with what is near.
-
-    Holds the organisation's own ones, see `hold`. Raises ValidationError under `type`.
-    """
-    unknown = {name for name in names if name not in BUILT_IN}
-    unknown -= hold(organisation.pk, unknown).keys()
-    for name in sorted(unknown):
-        raise ValidationError({"type": unknown_type(organisation, name)})
+def unknown(organisation: Organisation, names: Collection[str]) -> set[str]:
+    """Those of `names` that are no type here. Holds the organisation's own ones, see `hold`."""
+    strange = {name for name in names if name not in BUILT_IN}
+    return strange - hold(organisation.pk, strange).keys()
 
 
 def unknown_type(organisation: Organisation, name: str) -> ValidationError:
