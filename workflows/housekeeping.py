@@ -9,6 +9,8 @@ import structlog
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 
+from contacts import rfm
+from crm.api import idempotency
 from organisations.models import Organisation
 from workflows.schedule import every
 
@@ -21,8 +23,6 @@ def recompute_rfm() -> None:
 
     One organisation that fails does not keep the others from theirs.
     """
-    from contacts import rfm
-
     errors: list[Exception] = []
     for organisation in Organisation.objects.filter(status=Organisation.Status.ACTIVE):
         try:
@@ -37,9 +37,7 @@ def recompute_rfm() -> None:
 @every(timedelta(hours=1))
 def prune_idempotent_requests() -> None:
     """Forget the answers kept for `Idempotency-Key` after their 24 hours."""
-    from crm.api import idempotency
-
-    idempotency.prune()
+    idempotency.prune_idempotent_requests()
 
 
 @every(timedelta(days=1))
