@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -69,7 +69,7 @@ def run(
             values.append(one.validated_data)
             places.append(index)
         else:
-            results[index] = _refusal(index, violations(ValidationError(one.errors)))
+            results[index] = _refusal(index, violations(ValidationError(cast(Any, one.errors))))
     if not (atomic and len(values) < len(given)):
         for result in write(values, atomic) if values else ():
             index = places[result.index]
@@ -103,12 +103,11 @@ def _refusal(index: int, found: Sequence[Violation]) -> dict[str, Any]:
 
 
 def _none_written(view: ApiView, key: str, failed: Sequence[dict[str, Any]]) -> Any:
-    told: list[Violation] = []
+    told: list[Any] = []
     for row in failed:
         place = f"{key}[{row['index']}]"
-        for one in row.get("violations") or [
-            Violation(propertyPath="", message=row["detail"], code="conflict")
-        ]:
+        conflict = Violation(propertyPath="", message=row.get("detail", ""), code="conflict")
+        for one in row.get("violations", [conflict]):
             path = one["propertyPath"]
             told.append({**one, "propertyPath": f"{place}.{path}" if path else place})
     return problem(

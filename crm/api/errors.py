@@ -24,7 +24,7 @@ from rest_framework.settings import api_settings
 
 from crm.api import json
 from crm.api.names import camel_path
-from crm.api.openapi import PROBLEM as MEDIA_TYPE
+from crm.api.openapi import PROBLEM
 from crm.errors import Conflict
 
 logger = logging.getLogger("crm.api")
@@ -95,7 +95,7 @@ def problem(
         body["violations"] = list(violations)
     body.update(members)
     response = HttpResponse(
-        json.dumps(body), status=status, content_type=MEDIA_TYPE, headers=dict(headers or {})
+        json.dumps(body), status=status, content_type=PROBLEM, headers=dict(headers or {})
     )
     # Django would log a line for each, which clients could flood the log with; ours are logged
     # where they are made.
@@ -171,7 +171,7 @@ def problem_handler(  # noqa: PLR0912  one line for each kind of error
                 headers={"WWW-Authenticate": 'ApiKey realm="api", header="x-api-key"'},
             )
         case exceptions.Throttled():
-            wait = str(int(error.wait or 1))
+            wait = str(int(getattr(error, "wait", None) or 1))
             return problem(
                 error.status_code,
                 _("Too many requests with this key; wait a little."),

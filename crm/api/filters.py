@@ -40,7 +40,7 @@ TRUE, FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d{2}:?\d{2}$)")
 
 
-class Filter(django_filters.Filter):  # type: ignore[misc]
+class Filter(django_filters.Filter):
     """One query parameter. `parse` reads one value; `repeatable` takes several, any of which may
     fit, as `name=a&name=b` or `name[]=a&name[]=b`.
 
@@ -59,7 +59,7 @@ class Filter(django_filters.Filter):  # type: ignore[misc]
         description: Any = "",
         **kwargs: Any,
     ) -> None:
-        super().__init__(field_name, lookup_expr, **kwargs)
+        super().__init__(field_name, lookup_expr, **kwargs)  # type: ignore[no-untyped-call]
         self.repeatable = repeatable
         self.description = description
         if repeatable and lookup_expr is None:
@@ -207,11 +207,11 @@ class DayFilter(Filter):
         return qs.filter(**{f"{self.field_name}__{self._ENDS[self.lookup_expr]}": value})
 
 
-class Family(django_filters.Filter):  # type: ignore[misc]
+class Family(django_filters.Filter):
     """Several parameters declared in one line; `members` makes them, by what stands in brackets."""
 
     def __init__(self, field_name: str | None = None) -> None:
-        super().__init__(field_name)
+        super().__init__(field_name)  # type: ignore[no-untyped-call]
 
     def members(self) -> Iterator[tuple[str, Filter]]:
         """Suffix (`""`, or `before` for `[before]`) and filter."""
@@ -300,12 +300,12 @@ def span(text: str) -> tuple[datetime.datetime, datetime.datetime]:
         ) from None
 
 
-class _Declared(django_filters.filterset.FilterSetMetaclass):  # type: ignore[misc]
+class _Declared(django_filters.filterset.FilterSetMetaclass):
     """Families become their members, and snake_case attributes camelCase parameters."""
 
     @classmethod
     def get_declared_filters(cls, bases: Any, attrs: dict[str, Any]) -> dict[str, Any]:
-        declared = super().get_declared_filters(bases, attrs)
+        declared = super().get_declared_filters(bases, attrs)  # type: ignore[no-untyped-call]
         spread: dict[str, Any] = {}
         for name, one in declared.items():
             base, bracket, rest = name.partition("[")
@@ -318,9 +318,11 @@ class _Declared(django_filters.filterset.FilterSetMetaclass):  # type: ignore[mi
         return spread
 
 
-class FilterSet(django_filters.FilterSet, metaclass=_Declared):  # type: ignore[misc]
+class FilterSet(django_filters.filterset.BaseFilterSet, metaclass=_Declared):
     """The filters of a list. Only those whose parameters were sent are made and run: a list without
     filters pays nothing for those that it could have."""
+
+    base_filters: ClassVar[dict[str, Any]]
 
     def __init__(
         self, data: Any = None, queryset: Any = None, *, request: Request | None = None
@@ -371,7 +373,7 @@ class FilterSet(django_filters.FilterSet, metaclass=_Declared):  # type: ignore[
                 texts.setdefault(name if name in self.base_filters else name[:-2], []).extend(
                     values
                 )
-        rows = self.queryset
+        rows: QuerySet[Any] = self.queryset
         for name, values in texts.items():
             # A copy of its own: with `method`, django-filter finds the set through the filter.
             one = copy.copy(self.base_filters[name])

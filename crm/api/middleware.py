@@ -11,7 +11,8 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from crm.api.errors import MEDIA_TYPE, not_found, problem, too_large, unexpected
+from crm.api.errors import not_found, problem, too_large, unexpected
+from crm.api.openapi import PROBLEM
 
 PREFIX = "/api/"
 # The pages that people open in a browser.
@@ -58,7 +59,7 @@ class ApiMiddleware:
 
     @staticmethod
     def _fits(request: HttpRequest) -> bool:
-        limit = cast(int, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         given = request.META.get("CONTENT_LENGTH") or ""
         if given.isascii() and given.isdecimal():
             return len(given) < 16 and int(given) <= limit
@@ -78,7 +79,7 @@ class ApiMiddleware:
     def _as_problem(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         told = response.headers.get("Content-Type", "")
         if response.status_code < HTTPStatus.BAD_REQUEST or told.startswith(
-            (MEDIA_TYPE, "application/json")
+            (PROBLEM, "application/json")
         ):
             return response
         if response.status_code == HTTPStatus.NOT_FOUND:

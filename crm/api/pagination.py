@@ -69,7 +69,9 @@ class _RowCompare(Func):
         super().__init__(*left, *right)
         self.sign = sign
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+    def as_sql(  # type: ignore[override]  # the template is of no use here
+        self, compiler: Any, connection: Any, **extra: Any
+    ) -> tuple[str, tuple[Any, ...]]:
         parts, params = [], []
         for source in self.source_expressions:
             sql, values = compiler.compile(source)
@@ -77,7 +79,7 @@ class _RowCompare(Func):
             params.extend(values)
         half = len(parts) // 2
         left, right = ", ".join(parts[:half]), ", ".join(parts[half:])
-        return f"({left}) {self.sign} ({right})", params
+        return f"({left}) {self.sign} ({right})", tuple(params)
 
 
 @dataclass(frozen=True, slots=True)

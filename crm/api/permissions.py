@@ -25,9 +25,9 @@ def needed_scope(view: ApiView, method: str) -> str:
 def check(view: ApiView, request: Request) -> None:
     """Raise NotAuthenticated or PermissionDenied unless the request may be done."""
     method = request.method or ""
-    if request.auth is not None:
+    if view.key is not None:
         needed = needed_scope(view, method)
-        if not scopes.allows(request.auth.scopes, needed):
+        if not scopes.allows(view.key.scopes, needed):
             raise PermissionDenied(_("This API key lacks the scope %s.") % needed)
         return
     if not request.user or not request.user.is_authenticated:

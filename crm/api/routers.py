@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.urls.converters import IntConverter, register_converter
@@ -34,7 +35,7 @@ class Router(SimpleRouter):
     def __init__(self) -> None:
         super().__init__(trailing_slash=False, use_regex_path=False)
 
-    def get_method_map(self, viewset: Any, method_map: dict[str, str]) -> dict[str, str]:
+    def get_method_map(self, viewset: Any, method_map: Mapping[str, str]) -> dict[str, str]:
         bound = super().get_method_map(viewset, method_map)
         offers = getattr(viewset, "offers", None)
         return {

@@ -97,8 +97,8 @@ class DateTimeField(serializers.DateTimeField):
             self.fail("invalid")
         return super().to_internal_value(value)
 
-    def to_representation(self, value: datetime.datetime | None) -> str | None:
-        return None if value is None else json.moment(value)
+    def to_representation(self, value: datetime.datetime) -> str:
+        return json.moment(value)
 
 
 class ReferenceField(serializers.Field[Any, Any, int | None, Any]):
@@ -222,13 +222,13 @@ def _as_dict(detail: Any) -> dict[str, Any]:
     return dict(detail) if isinstance(detail, Mapping) else {"non_field_errors": detail}
 
 
-def _renamed(name: str, field: Any) -> Any:
+def _renamed(name: str, declared: Any) -> Any:
     """The field as it is to be declared under its camelCase name."""
     if camel(name) == name:
-        return field
-    field = copy.deepcopy(field)
+        return declared
+    field = copy.deepcopy(declared)
     # Fields are made anew for each serializer from the arguments that they were declared with.
-    if isinstance(field, serializers.SerializerMethodField):
+    if isinstance(declared, serializers.SerializerMethodField):
         field._kwargs.setdefault("method_name", f"get_{name}")
     elif field._kwargs.get("source") is None:
         field._kwargs["source"] = name
@@ -254,7 +254,7 @@ class ModelSerializer(CamelCase, serializers.ModelSerializer[Row]):
 
     def get_extra_kwargs(self) -> dict[str, Any]:
         extra = super().get_extra_kwargs()
-        for name in self.Meta.fields:  # type: ignore[attr-defined]
+        for name in self.Meta.fields:
             if name not in self._declared_fields and snake(name) != name:
                 extra.setdefault(name, {}).setdefault("source", snake(name))
         return extra

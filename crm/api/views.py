@@ -157,8 +157,8 @@ class ApiView(APIView):
             # Kept whole, for the fingerprint of an Idempotency-Key; at most 5 MB by now.
             _read = request._request.body
         self.perform_authentication(request)
-        if request.auth is not None:
-            limits.check(self, request.auth)
+        if self.key is not None:
+            limits.check(self, self.key)
         method = (request.method or "").lower()
         if method not in self.http_method_names or not hasattr(self, method):
             self.http_method_not_allowed(request)

@@ -53,7 +53,7 @@ class OrganisationViewSet(ApiView, GenericViewSet[Row]):
     `perform_destroy`.
     """
 
-    filterset_class: ClassVar[type[FilterSet] | None] = None  # type: ignore[misc]
+    filterset_class: ClassVar[type[FilterSet] | None] = None
     default_ordering: ClassVar[Ordering] = by("-created_at")
     # `order[NAME]`: the path of a column that is never null, or what answers an Ordering when told
     # whether it is descending, such as `unset_last_by(path)`.
@@ -82,9 +82,14 @@ class OrganisationViewSet(ApiView, GenericViewSet[Row]):
         own = getattr(cls, method) is not getattr(OrganisationViewSet, method)
         return own or getattr(cls, service) is not None
 
+    @classmethod
+    def model(cls) -> type[Row]:
+        """The model of the rows."""
+        return cast(Any, vars(cls).get("queryset", cls.queryset)).model  # type: ignore[no-any-return]
+
     def staff_model(self) -> tuple[str, str] | None:
-        meta = cast(Any, self.queryset).model._meta
-        return meta.app_label, meta.model_name
+        meta = self.model()._meta
+        return meta.app_label, meta.model_name or ""
 
     # Reading.
 
@@ -94,7 +99,7 @@ class OrganisationViewSet(ApiView, GenericViewSet[Row]):
     def get_serializer_context(self) -> dict[str, Any]:
         return {"request": self.request, "view": self, "organisation": self.organisation}
 
-    def filter_queryset(self, queryset: QuerySet[Row]) -> QuerySet[Row]:
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """The rows that fit the query parameters. Raises BadQuery, or Django's ValidationError by
         parameter (400 too)."""
         if self.filterset_class is None:
@@ -206,7 +211,7 @@ class OrganisationViewSet(ApiView, GenericViewSet[Row]):
     def _argument(self) -> str:
         if self.row_argument is not None:
             return self.row_argument
-        return snake(cast(Any, self.queryset).model.__name__)
+        return snake(self.model().__name__)
 
     def address(self, row: Row) -> str:
         """The address of a row of this resource, without the host."""
