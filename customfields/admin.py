@@ -151,9 +151,7 @@ class CustomFieldAdmin(OrganisationAdmin):
             if holds
         )
 
-    @display(
-        description=gettext_lazy("state"), label={"in use": "success", "archived": "warning"}
-    )
+    @display(description=gettext_lazy("state"), label={"in use": "success", "archived": "warning"})
     def state(self, obj: CustomField) -> tuple[str, str]:
         return ("archived", _("archived")) if obj.archived_at else ("in use", _("in use"))
 
@@ -252,9 +250,7 @@ class CustomFieldsPanel(ContactPanel):
         groups: dict[str, list[str]] = {}
         for definition in self.definitions(request):
             groups.setdefault(definition.group, []).append(PREFIX + definition.name)
-        return [
-            (group or _("Custom fields"), {"fields": names}) for group, names in groups.items()
-        ]
+        return [(group or _("Custom fields"), {"fields": names}) for group, names in groups.items()]
 
     def values(self, changed: Mapping[str, Any]) -> dict[str, Any]:
         given = {

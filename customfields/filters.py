@@ -27,7 +27,7 @@ ORDER_PREFIX = "customField."
 
 def claims(parameter: str) -> bool:
     """Whether a query parameter is about a custom field."""
-    return parameter.startswith("customField[")
+    return parameter == "customField" or parameter.startswith("customField[")
 
 
 def narrow(
@@ -84,11 +84,9 @@ def condition(field: CustomField, operator: str, value: str) -> Q:
         )
     rows = CustomFieldValue.objects.across_organisations().filter(field=field)
     # Each must have a row of its own: a multi select is asked for all of several options.
-    fitting = [
-        rows.filter(**{f"{kind.column}__{wanted.lookup}": operand})
-        for operand in wanted.read(value, field)
-    ]
-    if wanted.negated:
+    operands, negated = wanted.ask(value, field)
+    fitting = [rows.filter(**{f"{kind.column}__{wanted.lookup}": one}) for one in operands]
+    if negated:
         found = Q()
         for some in fitting:
             found &= Q(Exists(some.filter(contact=OuterRef("pk"))))

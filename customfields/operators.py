@@ -44,12 +44,6 @@ def _words(raw: str, field: CustomField) -> Sequence[Any]:
     return [raw]
 
 
-def _yes_or_no(raw: str, field: CustomField) -> Sequence[Any]:
-    if raw not in ("true", "false"):
-        raise ValidationError(_("Write true or false."), code="invalid_boolean")
-    return [raw == "false"]
-
-
 def _read(raw: str, field: CustomField) -> Any:
     value = None if field.kind.is_blank(raw) else field.kind.read(raw, field)
     if value is None:
@@ -67,6 +61,20 @@ class Operator:
     lookup: str
     read: Reader
     negated: bool = False
+
+    def ask(self, raw: str, field: CustomField) -> tuple[Sequence[Any], bool]:
+        """What a row must be in the sense of `lookup`, for each a row of its own, and whether it
+        is the contacts without such rows that are wanted. Raises ValidationError."""
+        return self.read(raw, field), self.negated
+
+
+class _Exists(Operator):
+    """`true` or `false`: whether there is any value."""
+
+    def ask(self, raw: str, field: CustomField) -> tuple[Sequence[Any], bool]:
+        if raw not in ("true", "false"):
+            raise ValidationError(_("Write true or false."), code="invalid_boolean")
+        return [False], raw == "false"
 
 
 EQ = Operator("exact", _one)
@@ -90,7 +98,7 @@ OPERATORS: dict[str, Operator] = {
     "after": Operator("gte", _one),
     "strictly_before": Operator("lt", _one),
     "strictly_after": Operator("gt", _one),
-    "exists": Operator("isnull", _yes_or_no),
+    "exists": _Exists("isnull", _one),
 }
 
 
