@@ -1,0 +1,499 @@
+"""Activities, their types, bookings and reservations in the admin; the timeline of a contact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminSelectWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from activities import services, types
+from activities.models import (
+    Activity,
+    ActivityType,
+    Booking,
+    GolfReservation,
+    TableReservation,
+)
+from contacts.admin import panels
+from contacts.admin.panels import ContactPanel
+from contacts.models import Contact
+from crm import money
+from crm.admin.base import OrganisationAdmin, link
+from crm.admin.choices import currencies
+from crm.admin.filters import ChoiceFilter, MomentFilter
+from crm.admin.forms import ServiceForm, ServiceFormSet
+from crm.admin.site import DASHBOARD
+from organisations.middleware import organisation_of
+from organisations.models import Organisation
+
+TIMELINE = 50
+# Contacts that a search in the list of activities goes through.
+_SEARCHED = 200
+# What Regulars itself writes.
+_AUTOMATIC = {
+    types.CONTACT_MERGED_IN,
+    types.REFERRAL_INVITE_CREATED,
+    types.REFERRAL_INVITE_COMPLETED,
+}
+_CONTACT = Prefetch("contact", Contact.objects.across_organisations().defer("search_text"))
+
+
+def _own_types(organisation: Organisation) -> list[str]:
+    own = ActivityType.objects.for_organisation(organisation).order_by("name")
+    return list(own.values_list("name", flat=True))
+
+
+def amount_of(spend: int, currency_code: str) -> SafeString | str:
+    """Money on its line, nothing for none."""
+    if not spend:
+        return ""
+    return format_html('<span class="rg-amount">{}</span>', money.show(spend, currency_code))
+
+
+class ActivityForm(ServiceForm):
+    """An activity, its money as people write it."""
+
+    type = forms.ChoiceField(label=gettext_lazy("Type"), widget=UnfoldAdminSelectWidget)
+    amount = forms.DecimalField(
+        label=gettext_lazy("Amount"),
+        required=False,
+        max_digits=18,
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text=gettext_lazy("What was spent, such as 45.00; negative for money given back."),
+    )
+    currency_code = forms.ChoiceField(
+        label=gettext_lazy("Currency"), choices=currencies, widget=UnfoldAdminSelect2Widget
+    )
+    history = forms.BooleanField(
+        label=gettext_lazy("History"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=gettext_lazy("Counted like any other, but starts no workflow and no webhook."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        activity = kwargs.get("instance")
+        stored = activity if activity is not None and activity.pk else None
+        if stored is not None:
+            amount = money.to_major(stored.spend, stored.currency_code)
+            kwargs["initial"] = {"amount": amount, **(kwargs.get("initial") or {})}
+        super().__init__(*args, **kwargs)
+        if self.organisation is None:
+            return
+        if "currency_code" in self.fields and stored is None:
+            self.fields["currency_code"].initial = self.organisation.currency_code
+        if "type" in self.fields:
+            kind: Any = self.fields["type"]
+            kind.choices = self._types(stored)
+        if "happened_at" in self.fields and stored is None:
+            self.fields["happened_at"].initial = timezone.now
+            self.fields["source"].initial = "admin"
+
+    def _types(self, stored: Activity | None) -> list[Any]:
+        assert self.organisation is not None
+        built_in = [name for name in types.BUILT_IN if name not in _AUTOMATIC]
+        if stored is not None and stored.type in _AUTOMATIC:
+            built_in.append(stored.type)
+        own = _own_types(self.organisation)
+        groups: list[Any] = [(_("Built in"), [(name, name) for name in sorted(built_in)])]
+        if own:
+            groups.insert(0, (_("Your own"), [(name, name) for name in own]))
+        return [("", _("Choose one")), *groups]
+
+    def field_of(self, path: str) -> str | None:
+        return "amount" if path == "spend" else super().field_of(path)
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        if "currency_code" in cleaned and "amount" in cleaned:
+            try:
+                cleaned["spend"] = money.to_minor(
+                    cleaned["amount"] or Decimal(0), cleaned["currency_code"]
+                )
+            except ValueError:
+                decimals = money.exponent(cleaned["currency_code"])
+                self.add_error(
+                    "amount",
+                    _("%(currency)s has %(decimals)s decimals.")
+                    % {"currency": cleaned["currency_code"], "decimals": decimals},
+                )
+        return cleaned
+
+
+class TypeFilter(ChoiceFilter):
+    title = gettext_lazy("Type")
+    parameter_name = "of_type"
+
+    def options(self) -> list[tuple[str, Any]]:
+        organisation = organisation_of(self.request)
+        own = _own_types(organisation) if organisation is not None else []
+        return [(name, name) for name in [*own, *sorted(types.BUILT_IN)]]
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(type=self.answer())
+
+
+class HappenedFilter(MomentFilter):
+    title = gettext_lazy("Happened")
+    parameter_name = "happened"
+    column = "happened_at"
+
+
+class ByContact(OrganisationAdmin):
+    """Rows of contacts, found by the contact or by their reference."""
+
+    prefetch = (_CONTACT,)
+    search_help_text = gettext_lazy("Contact, or the whole reference")
+    search_fields = ("contact",)
+    url_lookups = ("contact", "contact__exact")
+
+    @display(description=gettext_lazy("contact"))
+    def who(self, obj: Any) -> str:
+        return link(obj.contact)
+
+    def referred(self, request: HttpRequest, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        """The rows of this reference, by an index."""
+        raise NotImplementedError
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        organisation, text = organisation_of(request), search_term.strip()
+        if organisation is None or not text:
+            return queryset, False
+        found = list(
+            self.referred(request, queryset, text).order_by().values_list("pk", flat=True)[:100]
+        )
+        if found:
+            return queryset.filter(pk__in=found), False
+        contacts = Contact.objects.for_organisation(organisation).current().search(text)
+        ids = list(contacts.order_by("-created_at", "-id").values_list("pk", flat=True)[:_SEARCHED])
+        return queryset.filter(contact__in=ids), False
+
+
+@admin.register(Activity)
+class ActivityAdmin(ByContact):
+    """What happened, newest first."""
+
+    form = ActivityForm
+    list_display = ("happened_at", "type", "who", "amount", "source", "external_reference")
+    list_filter = (TypeFilter, HappenedFilter)
+    ordering = ("-happened_at", "-id")
+    sortable_by = ("happened_at",)
+    autocomplete_fields = ("contact",)
+
+    @display(description=gettext_lazy("amount"))
+    def amount(self, obj: Activity) -> SafeString | str:
+        return amount_of(obj.spend, obj.currency_code)
+
+    def referred(self, request: HttpRequest, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        # The index begins with the type.
+        organisation = cast(Organisation, organisation_of(request))
+        names = [*types.BUILT_IN, *_own_types(organisation)]
+        return rows.filter(type__in=names, external_reference=text)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        main: list[Any] = [
+            "contact",
+            "type",
+            "happened_at",
+            ("amount", "currency_code"),
+            "source",
+        ]
+        if obj is None:
+            more = ["external_reference", "history", "data"]
+            return [
+                (None, {"fields": main}),
+                (_("More"), {"fields": more, "classes": ["collapse"]}),
+            ]
+        return [
+            (None, {"fields": [*main, "data"]}),
+            (_("Fixed"), {"fields": self.get_readonly_fields(request, obj)}),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ()
+        spoken_of = ("booking", "golf_reservation", "table_reservation", "referral_invite")
+        texts = ("external_reference", "purchase", "gift_card")
+        return (
+            *(name for name in (*texts, *spoken_of) if getattr(obj, name, None)),
+            "created_at",
+            "updated_at",
+        )
+
+    def write(
+        self,
+        request: HttpRequest,
+        obj: Activity | None,
+        form: ServiceForm,
+        formsets: list[ServiceFormSet],
+    ) -> Activity:
+        cleaned = form.cleaned_data
+        organisation = organisation_of(request)
+        assert organisation is not None
+        if obj is None:
+            values = {name: value for name, value in cleaned.items() if name != "amount"}
+            values["backfill"] = values.pop("history")
+            activity, created = services.record(organisation=organisation, **values)
+            if not created:
+                raise ValidationError(
+                    {
+                        "external_reference": _(
+                            "An activity of this type and reference is there already."
+                        )
+                    }
+                )
+            return activity
+        values = form.changed_values()
+        if {"amount", "currency_code"} & values.keys():
+            values.pop("amount", None)
+            values |= {"spend": cleaned["spend"], "currency_code": cleaned["currency_code"]}
+        return services.correct(activity=obj, values=values)
+
+    def erase(self, request: HttpRequest, obj: Activity) -> None:
+        services.void(activity=obj)
+
+    def consequences(self, obj: Activity) -> list[str]:
+        return [_("The totals of %(contact)s go back by it.") % {"contact": obj.contact}]
+
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> Any:
+        if request.GET.get("contact"):
+            return HttpResponseRedirect(_page_of(obj.contact_id))
+        return super().response_post_save_add(request, obj)
+
+    def response_post_save_change(self, request: HttpRequest, obj: Any) -> Any:
+        if request.GET.get("back") == "contact":
+            return HttpResponseRedirect(_page_of(obj.contact_id))
+        return super().response_post_save_change(request, obj)
+
+
+def _page_of(contact_id: int) -> str:
+    return reverse("admin:contacts_contact_change", args=[contact_id])
+
+
+@admin.register(ActivityType)
+class ActivityTypeAdmin(OrganisationAdmin):
+    """The organisation's own types, beside the built-in ones."""
+
+    fields = ("name", "counts_as_order")
+    list_display = ("name", "counts_as_order", "created_at")
+    ordering = ("name",)
+    search_fields = ("name",)
+
+    def write(
+        self,
+        request: HttpRequest,
+        obj: ActivityType | None,
+        form: ServiceForm,
+        formsets: list[ServiceFormSet],
+    ) -> ActivityType:
+        if obj is not None:
+            return services.change_type(activity_type=obj, values=form.changed_values())
+        organisation = organisation_of(request)
+        assert organisation is not None
+        return services.define_type(organisation=organisation, **form.cleaned_data)
+
+    def erase(self, request: HttpRequest, obj: ActivityType) -> None:
+        services.remove_type(activity_type=obj)
+
+
+class CheckInFilter(MomentFilter):
+    title = gettext_lazy("Check-in")
+    parameter_name = "arriving"
+    column = "check_in"
+
+
+class StartFilter(MomentFilter):
+    title = gettext_lazy("Start")
+    parameter_name = "starting"
+    column = "start_time"
+
+
+class ReservationAdmin(ByContact):
+    """Reservations come with the activities that speak of them: here they are read."""
+
+    ordering = ("-created_at", "-id")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Booking)
+class BookingAdmin(ReservationAdmin):
+    """Stays."""
+
+    AMENDABLE = ("status", "check_in", "check_out", "number_of_guests", "room_type", "room_name")
+
+    list_display = (
+        "reference",
+        "who",
+        "check_in",
+        "check_out",
+        "number_of_guests",
+        "room_type",
+        "shown_total",
+        "status",
+    )
+    list_filter = (CheckInFilter,)
+    fields = (
+        "contact",
+        *AMENDABLE,
+        "shown_total",
+        "external_reference",
+        "customer_reference",
+        "purpose",
+        "channel_number",
+        "origin",
+        "created_at",
+        "updated_at",
+    )
+
+    @display(description=gettext_lazy("reference"))
+    def reference(self, obj: Booking) -> str:
+        return str(obj)
+
+    @display(description=gettext_lazy("total"))
+    def shown_total(self, obj: Booking) -> SafeString | str:
+        return amount_of(obj.total or 0, obj.currency_code or obj.organisation.currency_code)
+
+    def referred(self, request: HttpRequest, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        return rows.filter(external_reference=text)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return tuple(name for name in self.fields if name not in self.AMENDABLE)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super(ReservationAdmin, self).has_change_permission(request, obj)
+
+    def write(
+        self,
+        request: HttpRequest,
+        obj: Booking | None,
+        form: ServiceForm,
+        formsets: list[ServiceFormSet],
+    ) -> Booking:
+        assert obj is not None
+        return services.amend_booking(booking=obj, values=form.changed_values())
+
+
+class _ByOriginReference(ReservationAdmin):
+    @display(description=gettext_lazy("reference"))
+    def reference(self, obj: Any) -> str:
+        return str(obj)
+
+    def referred(self, request: HttpRequest, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        # The index begins with the origin, of which there are a few.
+        origins = list(rows.order_by().values_list("origin", flat=True).distinct()[:50])
+        return rows.filter(origin__in=[one for one in origins if one], origin_reference=text)
+
+
+@admin.register(TableReservation)
+class TableReservationAdmin(_ByOriginReference):
+    """Tables."""
+
+    list_display = ("reference", "who", "start_time", "party_size", "status", "origin")
+    list_filter = (StartFilter,)
+
+
+@admin.register(GolfReservation)
+class GolfReservationAdmin(_ByOriginReference):
+    """Tee times."""
+
+    list_display = ("reference", "who", "start_time", "course_name", "holes", "status")
+    list_filter = (StartFilter,)
+
+
+class HasActivityFilter(TypeFilter):
+    """Contacts that have an activity of a type."""
+
+    title = gettext_lazy("Type of activity")
+    parameter_name = "activity"
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        organisation = cast(Organisation, organisation_of(request))
+        activities = Activity.objects.for_organisation(organisation).filter(type=self.answer())
+        return rows.filter(pk__in=activities.order_by().values("contact"))
+
+
+class ActivitiesPanel(ContactPanel):
+    """The timeline under a contact's form, and a filter by what happened."""
+
+    name = "activities"
+    position = 20
+
+    def below(self, request: HttpRequest, contact: Contact) -> SafeString | str:
+        if not request.user.has_perm("activities.view_activity"):
+            return ""
+        latest = contact.activities.order_by("-happened_at", "-id")[: TIMELINE + 1]
+        found = list(latest)
+        all_of_them = reverse("admin:activities_activity_changelist")
+        return render_to_string(
+            "admin/activities/timeline.html",
+            {
+                "contact": contact,
+                "lines": [
+                    (activity, amount_of(activity.spend, activity.currency_code))
+                    for activity in found[:TIMELINE]
+                ],
+                "more": len(found) > TIMELINE,
+                "all_of_them": f"{all_of_them}?contact={contact.pk}",
+                "may_add": request.user.has_perm("activities.add_activity"),
+            },
+            request,
+        )
+
+    def filters(self, request: HttpRequest) -> list[type[admin.ListFilter]]:
+        return [HasActivityFilter]
+
+    def erased(self, contact: Contact) -> Sequence[str]:
+        return [_("Erased: free text in activities, bookings and reservations.")]
+
+    def deleted(self, contact: Contact) -> Sequence[str]:
+        return [_("All activities, bookings and reservations are deleted.")]
+
+
+panels.register(ActivitiesPanel())
+
+
+def latest_activities(request: HttpRequest) -> dict[str, Any]:
+    """For the first page."""
+    if not request.user.has_perm("activities.view_activity"):
+        return {}
+    organisation = cast(Organisation, organisation_of(request))
+    activities = Activity.objects.for_organisation(organisation).order_by("-happened_at", "-id")
+    return {
+        "latest_activities": [
+            (activity, amount_of(activity.spend, activity.currency_code))
+            for activity in activities.prefetch_related(_CONTACT)[:10]
+        ]
+    }
+
+
+DASHBOARD.append(latest_activities)
