@@ -37,7 +37,7 @@ class CustomFieldsPart(ContactPart):
             "customFields": CustomFieldsField(required=False, allow_null=True),
         }
 
-    def keys(self) -> frozenset[str]:
+    def written_keys(self) -> frozenset[str]:
         return frozenset({"customFields"})
 
     def prefetch(self) -> Iterable[Prefetch[Any]]:

@@ -97,10 +97,9 @@ def five(organisation: Any, type: str) -> list[int]:
     return [*having, contact(organisation, other=VALUES[type][0]).pk]
 
 
-@pytest.mark.parametrize(("type", "operator", "value", "expected"), CASES)
-def test_filters(
-    api: Any, organisation: Any, type: str, operator: str, value: str, expected: list[int]
-) -> None:
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_filters(api: Any, organisation: Any, case: tuple[str, str, str, list[int]]) -> None:
+    type, operator, value, expected = case
     people = five(organisation, type)
     parameter = f"customField[it][{operator}]" if operator else "customField[it]"
     answer = api.get("/contacts", {parameter: value})

@@ -53,10 +53,11 @@ def options_of(type: str) -> list[str]:
     return OPTIONS if "elect" in type else []
 
 
-@pytest.mark.parametrize(("type", "given", "value", "display", "typed"), SPELLINGS)
+@pytest.mark.parametrize("case", SPELLINGS, ids=str)
 def test_a_value_is_taken_as_text_and_typed_and_told_in_three_forms(
-    api: Any, organisation: Any, type: str, given: Any, value: str, display: str, typed: Any
+    api: Any, organisation: Any, case: Any
 ) -> None:
+    type, given, value, display, typed = case
     field = define(organisation, "It", type, options=options_of(type))
     someone = contact(organisation)
     put = api.put(f"/contacts/{someone.pk}/custom-fields/it", {"value": given})
