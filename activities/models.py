@@ -264,8 +264,9 @@ class Activity(TenantModel):
         ordering = ["-happened_at", "-id"]
         permissions = [("export_activity", "Can export activities")]
         constraints = [
+            # In this order it also serves `externalReference=` without a type.
             models.UniqueConstraint(
-                fields=["organisation", "type", "external_reference"],
+                fields=["organisation", "external_reference", "type"],
                 name="activity_once",
                 condition=Q(external_reference__isnull=False),
             ),

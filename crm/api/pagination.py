@@ -58,6 +58,9 @@ PARAMETERS: Sequence[Mapping[str, Any]] = (
 )
 
 
+NAMES = frozenset(parameter["name"] for parameter in PARAMETERS)
+
+
 class _RowCompare(Func):
     """`(a, b) < (x, y)`, which both databases read from an index on (a, b)."""
 
@@ -283,6 +286,23 @@ class KeysetPagination:
             more_behind, more_ahead = (True, more) if forward else (more, True)
         self._link(ordering, walks, found, more_behind=more_behind, more_ahead=more_ahead)
         return [row for _phase, row in found]
+
+    def page_of_few(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """The page of rows that are all in memory: by `page` alone, without cursors."""
+        if self.cursor is not None:
+            raise _bad_cursor()
+        if self.counts:
+            self.headers["X-Total-Count"] = str(len(rows))
+        end = self.number * self.size
+        links: list[tuple[str, dict[str, str]]] = [("first", {})]
+        if self.number > 1:
+            links.insert(0, ("prev", {"page": str(self.number - 1)}))
+        if end < len(rows):
+            links.insert(0, ("next", {"page": str(self.number + 1)}))
+        self.headers["Link"] = ", ".join(
+            f'<{self._address(change)}>; rel="{rel}"' for rel, change in links
+        )
+        return rows[end - self.size : end]
 
     def _by_number(self, walks: Sequence[_Walk]) -> list[tuple[int, Any]]:
         found: list[tuple[int, Any]] = []

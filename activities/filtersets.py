@@ -1,0 +1,62 @@
+"""The query parameters of the lists of activities, bookings and reservations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contacts.models import Contact
+from crm.api.filters import DateRange, FilterSet, NumberRange, ReferenceFilter, TextFilter
+from organisations.querysets import TenantQuerySet
+
+
+class OfContact(FilterSet):
+    """Lists that can be narrowed to a contact; a merged one's id means its survivor."""
+
+    contact = ReferenceFilter("contacts", method="of_contact")
+
+    def of_contact(self, rows: TenantQuerySet[Any], _name: str, pk: int) -> TenantQuerySet[Any]:
+        """Those of this contact."""
+        organisation = self.request.organisation
+        contacts = Contact.objects.for_organisation(organisation)
+        try:
+            return rows.filter(contact=contacts.resolve(pk))
+        except Contact.DoesNotExist:
+            return rows.none()
+
+
+class TimelineFilterSet(FilterSet):
+    """Which of a contact's activities to list."""
+
+    type = TextFilter(repeatable=True)
+    source = TextFilter()
+    external_reference = TextFilter()
+    currency_code = TextFilter()
+    happened_at = DateRange()
+    created_at = DateRange()
+    updated_at = DateRange()
+    spend = NumberRange()
+
+
+class ActivityFilterSet(OfContact, TimelineFilterSet):
+    """Which activities to list."""
+
+
+class BookingFilterSet(OfContact):
+    """Which bookings to list."""
+
+    status = TextFilter(repeatable=True)
+    external_reference = TextFilter()
+    check_in = DateRange()
+    check_out = DateRange()
+    created_at = DateRange()
+    updated_at = DateRange()
+
+
+class ReservationFilterSet(OfContact):
+    """Which golf or table reservations to list."""
+
+    status = TextFilter(repeatable=True)
+    origin_reference = TextFilter()
+    start_time = DateRange()
+    created_at = DateRange()
+    updated_at = DateRange()
