@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from crm.api.docs import DocsView, schema
 
@@ -17,6 +18,7 @@ API = [
 ]
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/schema", schema, name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
