@@ -25,9 +25,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 from django.core.exceptions import ValidationError as ModelError
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.fields import empty
+from rest_framework.utils.serializer_helpers import BindingDict
 from rest_framework.validators import UniqueValidator
 
 from crm.api import json
@@ -171,6 +173,22 @@ class CamelCase(serializers.Serializer[Any]):
             camel(name): _renamed(name, field) for name, field in declared.items()
         }
 
+    @cached_property
+    def fields(self) -> BindingDict:
+        """The fields, made once for each class and copied for each serializer: making them costs
+        more than reading a row with them. What `get_fields` answers must not depend on the
+        request."""
+        cls = type(self)
+        made = _PROTOTYPES.get(cls)
+        if made is None:
+            made = BindingDict(self)
+            for name, field in self.get_fields().items():
+                made[name] = field
+            _PROTOTYPES[cls] = made
+        own = BindingDict(self)
+        own.fields = {name: _twin(field, self) for name, field in made.items()}
+        return own
+
     @property
     def organisation(self) -> Organisation:
         """Whose request this is."""
@@ -216,6 +234,21 @@ class CamelCase(serializers.Serializer[Any]):
             return {}
         told: Mapping[str, Any] = orjson.loads(json.dumps(self.to_representation(self.instance)))
         return told
+
+
+_PROTOTYPES: dict[type, BindingDict] = {}
+
+
+def _twin(field: Any, parent: Any) -> Any:
+    """A bound field as a child of another parent."""
+    twin = copy.copy(field)
+    twin.parent = parent
+    vars(twin).pop("fields", None)  # a nested serializer makes its own
+    for name in ("child", "child_relation"):
+        inner = vars(twin).get(name)
+        if inner is not None:
+            setattr(twin, name, _twin(inner, twin))
+    return twin
 
 
 def _as_dict(detail: Any) -> dict[str, Any]:
