@@ -9,21 +9,22 @@ from typing import Any
 
 from crm.demo.house import ROOM_NOTES
 
-GROUPS = ("Preferences", "Loyalty", "Reach", "Office")
+DIETS = ("Vegetarian", "Vegan", "Pescatarian", "Gluten free", "Halal", "Kosher")
+INTERESTS = ("Spa", "Swimming", "Golf", "Sailing", "Wine", "Walking", "Live music", "Art")
 
 FIELDS: Sequence[dict[str, Any]] = (
     {
         "label": "Dietary preference",
         "type": "Select",
         "group": "Preferences",
-        "options": ["None", "Vegetarian", "Vegan", "Pescatarian", "Gluten free", "Halal", "Kosher"],
+        "options": ["Eats everything", *DIETS],
         "help_text": "The kitchen sees it on the day.",
     },
     {
         "label": "Interests",
         "type": "Multi select",
         "group": "Preferences",
-        "options": ["Spa", "Swimming", "Golf", "Sailing", "Wine", "Walking", "Live music", "Art"],
+        "options": INTERESTS,
     },
     {
         "label": "Favourite room",
@@ -84,12 +85,12 @@ def for_person(
     values: dict[str, Any] = {"newsletter": random.random() < (0.7 if regular else 0.35)}
     if random.random() < known:
         values["dietary_preference"] = random.choices(
-            ["None", "Vegetarian", "Vegan", "Pescatarian", "Gluten free", "Halal", "Kosher"],
+            ["Eats everything", *DIETS],
             [40, 22, 9, 10, 12, 5, 2],
         )[0]
     if random.random() < known:
         values["interests"] = random.sample(
-            ["Spa", "Swimming", "Golf", "Sailing", "Wine", "Walking", "Live music", "Art"],
+            INTERESTS,
             random.randint(1, 3),
         )
     if stays and regular and random.random() < 0.6:

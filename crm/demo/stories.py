@@ -74,13 +74,14 @@ class Story:
         """How often a regular comes: most of them now and then, a few all the time."""
         return min(most, fewest + int(self.random.expovariate(4 / (most - fewest))))
 
-    def add(
-        self, type: str, source: str, happened_at: datetime, /, *, unique: bool = True, **more: Any
-    ) -> None:
-        """One activity. `unique`: the source has a number for it."""
+    def add(self, type: str, source: str, happened_at: datetime, /, **more: Any) -> None:
+        """One activity that its source has a number for."""
+        number = f"{source}-{self.guest.number:05}-{self._told + 1:03}"
+        self.note(type, source, happened_at, external_reference=number, **more)
+
+    def note(self, type: str, source: str, happened_at: datetime, /, **more: Any) -> None:
+        """One activity without a number."""
         self._told += 1
-        if unique:
-            more["external_reference"] = f"{source}-{self.guest.number:05}-{self._told:03}"
         self.guest.activities.append(
             {"type": type, "source": source, "happened_at": happened_at, **more}
         )
@@ -134,11 +135,10 @@ class Story:
         departure = arrival + timedelta(days=nights)
         for night in range(min(nights, random.randint(1, 3))):
             day = arrival + timedelta(days=night)
-            self.add(
+            self.note(
                 "Connected to wifi",
                 "wifi",
                 at(day, random.randint(20, 22), random.randint(0, 59), zone),
-                unique=False,
                 data={"place": f"{hotel.name.split(',')[0]}, rooms"},
             )
         if hotel.currency == "GBP" and random.random() < 0.55:
@@ -189,7 +189,7 @@ class Story:
         if random.random() < 0.25:
             known_wifi = {"place": restaurant.name}
             logged_in = starts + timedelta(minutes=12)
-            self.add("Connected to wifi", "wifi", logged_in, unique=False, data=known_wifi)
+            self.note("Connected to wifi", "wifi", logged_in, data=known_wifi)
         spend = int(restaurant.per_head * party * random.uniform(0.6, 1.5)) // 5 * 5
         paid = starts + timedelta(minutes=random.randint(55, 140))
         self.add(
@@ -231,9 +231,7 @@ class Story:
         for day in days:
             moment = at(day, self.random.randint(9, 21), self.random.randint(0, 59))
             place = {"place": self.random.choice(house.WIFI_PLACES)}
-            self.add(
-                "Connected to wifi", "wifi", min(moment, self.latest), unique=False, data=place
-            )
+            self.note("Connected to wifi", "wifi", min(moment, self.latest), data=place)
 
     def shop(self, count: int) -> None:
         random = self.random
@@ -260,10 +258,10 @@ class Story:
         for day in self.calendars.shop.days(random, random.choice([0, 1, 1, 2]), spare=1):
             offer = {"offer": random.choice(house.OFFERS)}
             moment = at(day, random.randint(8, 21), random.randint(0, 49))
-            self.add("Viewed partner offer", "app", moment, unique=False, data=offer)
+            self.note("Viewed partner offer", "app", moment, data=offer)
             if random.random() < 0.35:
                 clicked = moment + timedelta(seconds=40)
-                self.add("Clicked partner offer link", "app", clicked, unique=False, data=offer)
+                self.note("Clicked partner offer link", "app", clicked, data=offer)
 
     def membership(self) -> None:
         random = self.random
@@ -274,7 +272,7 @@ class Story:
             wallet = joined + timedelta(minutes=3)
             self.add("Added membership card to Apple Wallet", "app", wallet, **card)
         for day in self.calendars.shop.days(random, random.randint(0, 4), spare=1):
-            self.add("Login", "app", at(day, random.randint(7, 22), 11), unique=False)
+            self.note("Login", "app", at(day, random.randint(7, 22), 11))
         if random.random() < 0.35:
             tier = {"data": {"membership": house.MEMBERSHIP, "tier": "Silver"}}
             self.add("Changed tier", "app", joined + timedelta(days=120), **tier)

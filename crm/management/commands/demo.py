@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import signal
 import socket
@@ -85,7 +86,10 @@ class Command(BaseCommand):
         # Sessions of their own: Ctrl-C reaches this process only, which stops them in turn.
         children = [
             subprocess.Popen(  # noqa: S603
-                [sys.executable, sys.argv[0], command], start_new_session=True
+                [sys.executable, sys.argv[0], command],
+                start_new_session=True,
+                # Only what goes wrong: the lines below are what one wants to read.
+                env={"LOG_LEVEL": "WARNING", **os.environ},
             )
             for command in ("serve", "worker")
         ]
