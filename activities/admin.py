@@ -217,7 +217,8 @@ class ActivityAdmin(ByContact):
             "contact",
             "type",
             "happened_at",
-            ("amount", "currency_code"),
+            "amount",
+            "currency_code",
             "source",
         ]
         if obj is None:

@@ -54,7 +54,7 @@ class CustomFieldForm(ServiceForm):
         widget=UnfoldAdminDecimalFieldWidget,
         help_text=gettext_lazy("Largest number, most characters or most choices."),
     )
-    default = forms.CharField(
+    default_value = forms.CharField(
         label=gettext_lazy("Default"),
         required=False,
         widget=UnfoldAdminTextInputWidget,
@@ -75,13 +75,16 @@ class CustomFieldForm(ServiceForm):
         if field is not None and field.pk:
             value = TYPES[field.type].parse(field.default, field) if field.default else None
             kwargs["initial"] = {
-                "default": "" if value is None else TYPES[field.type].text(value),
+                "default_value": "" if value is None else TYPES[field.type].text(value),
                 "minimum": shown(field.minimum) if field.minimum is not None else None,
                 "maximum": shown(field.maximum) if field.maximum is not None else None,
                 "archived": field.archived_at is not None,
                 **(kwargs.get("initial") or {}),
             }
         super().__init__(*args, **kwargs)
+
+    def field_of(self, path: str) -> str | None:
+        return "default_value" if path == "default" else super().field_of(path)
 
 
 class OptionForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript when it runs
@@ -156,11 +159,10 @@ class CustomFieldAdmin(OrganisationAdmin):
         return ("archived", _("archived")) if obj.archived_at else ("in use", _("in use"))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        named = ("label", "name")
-        rules = ["required", "unique", ("minimum", "maximum"), "pattern", "default"]
+        rules = ["required", "unique", ("minimum", "maximum"), "pattern", "default_value"]
         place = ["group", "position", "archived"] if obj else ["group"]
         return [
-            (None, {"fields": [named, "type", "help_text"]}),
+            (None, {"fields": ["label", "type", "help_text", "name"]}),
             (gettext_lazy("Where it stands on the form"), {"fields": place}),
             (gettext_lazy("Rules"), {"fields": rules}),
         ]
@@ -176,8 +178,8 @@ class CustomFieldAdmin(OrganisationAdmin):
         formsets: list[ServiceFormSet],
     ) -> CustomField:
         values = form.changed_values() if obj else dict(form.cleaned_data)
-        if "default" in values:
-            values["default"] = values["default"] or None
+        if "default_value" in values:
+            values["default"] = values.pop("default_value") or None
         if values.pop("archived", None) is not None and "archived" in form.changed_data:
             archived = form.cleaned_data["archived"]
             values["archived_at"] = timezone.now() if archived else None

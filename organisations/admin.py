@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -230,6 +230,12 @@ class ApiKeyForm(ServiceForm):
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=gettext_lazy("Give it no more than it needs."),
     )
+
+    def clean_scopes(self) -> list[str]:
+        chosen: list[str] = self.cleaned_data["scopes"]
+        if scopes.ALL in chosen and len(chosen) > 1:
+            raise ValidationError(_("Choose either everything or some of it."), code="both")
+        return chosen
 
 
 @admin.register(ApiKey)

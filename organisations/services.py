@@ -52,9 +52,7 @@ def create_organisation(
 
 
 @transaction.atomic
-def update_organisation(
-    *, organisation: Organisation, values: Mapping[str, Any]
-) -> Organisation:
+def update_organisation(*, organisation: Organisation, values: Mapping[str, Any]) -> Organisation:
     """Change some of `CHANGEABLE`. Raises ValidationError by field."""
     for field in CHANGEABLE:
         if field in values:
@@ -180,7 +178,10 @@ def password_link(*, membership: Membership) -> str | None:
         return None
     return reverse(
         "admin:set_password",
-        args=[urlsafe_base64_encode(str(user.pk).encode()), default_token_generator.make_token(user)],
+        args=[
+            urlsafe_base64_encode(str(user.pk).encode()),
+            default_token_generator.make_token(user),
+        ],
     )
 
 

@@ -59,9 +59,7 @@ def _names(contacts: QuerySet[Contact], count: int) -> list[str]:
     return lines
 
 
-def tag(
-    screen: ContactAdmin, request: HttpRequest, contacts: QuerySet[Any]
-) -> HttpResponse | None:
+def tag(screen: ContactAdmin, request: HttpRequest, contacts: QuerySet[Any]) -> HttpResponse | None:
     """Ask which tag, then put it on them."""
     count = screen.chosen(request, contacts)
     if count is None:
@@ -119,7 +117,9 @@ def untag(
             _refuse(form, "tag", error)
         else:
             message = ngettext(
-                "%(tag)s is off %(removed)s contact.", "%(tag)s is off %(removed)s contacts.", removed
+                "%(tag)s is off %(removed)s contact.",
+                "%(tag)s is off %(removed)s contacts.",
+                removed,
             )
             messages.success(request, message % {"tag": name, "removed": f"{removed:,}"})
             return None
@@ -180,6 +180,8 @@ def delete(
             screen.tell(request, Refused(error))
         else:
             deleted += 1
-    message = ngettext("%(number)s contact is deleted.", "%(number)s contacts are deleted.", deleted)
+    message = ngettext(
+        "%(number)s contact is deleted.", "%(number)s contacts are deleted.", deleted
+    )
     messages.success(request, message % {"number": f"{deleted:,}"})
     return None

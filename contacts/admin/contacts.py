@@ -10,6 +10,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -47,7 +49,7 @@ class ContactAdmin(OrganisationAdmin):
         "total_spend",
         "total_orders",
         "last_interaction",
-        "created_at",
+        "created",
     )
     list_display_links = ("shown_name",)
     list_select_related = ("rollup",)
@@ -55,7 +57,7 @@ class ContactAdmin(OrganisationAdmin):
     search_fields = ("search_text",)
     search_help_text = gettext_lazy("Name, e-mail or phone")
     ordering = ("-created_at", "-id")
-    sortable_by = ("shown_name", "total_spend", "total_orders", "last_interaction", "created_at")
+    sortable_by = ("shown_name", "total_spend", "total_orders", "last_interaction", "created")
     orderings = {
         "shown_name": by_name,
         "total_spend": by_total("total_spend"),
@@ -63,7 +65,9 @@ class ContactAdmin(OrganisationAdmin):
         "last_interaction": by_total("last_interacted_at"),
     }
     actions = ("tag_chosen", "untag_chosen", "merge_chosen", "delete_chosen")
-    actions_detail = ("merge_with", "explain", "redact")
+    actions_detail = (
+        {"title": gettext_lazy("More"), "items": ["merge_with", "explain", "redact"]},
+    )
     change_form_outer_before_template = "admin/contacts/summary.html"
     change_form_outer_after_template = "admin/contacts/below.html"
 
@@ -107,11 +111,13 @@ class ContactAdmin(OrganisationAdmin):
     def total_orders(self, obj: Contact) -> int:
         return obj.rollup.total_orders
 
-    @display(
-        description=gettext_lazy("last interaction"), ordering="rollup__last_interacted_at"
-    )
+    @display(description=gettext_lazy("last interaction"), ordering="rollup__last_interacted_at")
     def last_interaction(self, obj: Contact) -> Any:
         return obj.rollup.last_interacted_at
+
+    @display(description=gettext_lazy("created"), ordering="created_at")
+    def created(self, obj: Contact) -> str:
+        return date_format(timezone.localtime(obj.created_at), "SHORT_DATE_FORMAT")
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
@@ -158,7 +164,8 @@ class ContactAdmin(OrganisationAdmin):
             ("first_name", "last_name"),
             "name",
             "email_address",
-            ("phone_number", "phone_number_country_code"),
+            "phone_number",
+            "phone_number_country_code",
             "dob",
             "timezone",
         ]
@@ -289,9 +296,7 @@ class ContactAdmin(OrganisationAdmin):
     def merge_with(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return merging.merge(self, request, self.existing(request, object_id))
 
-    @action(
-        description=gettext_lazy("Explain the totals"), permissions=["view"], icon="calculate"
-    )
+    @action(description=gettext_lazy("Explain the totals"), permissions=["view"], icon="calculate")
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
         contact = self.existing(request, object_id)
         contact.organisation = cast(Organisation, organisation_of(request))
@@ -399,7 +404,7 @@ def totals(contact: Contact) -> list[tuple[str, Any]]:
         (_("Last interaction"), rollup.last_interacted_at),
         (_("Last order"), rollup.last_order_at),
         (
-            _("Recency, frequency, money (1–5)"),
+            _("Recency · frequency · money"),
             " · ".join(str(score) for score in scores) if all(scores) else None,
         ),
     ]

@@ -33,9 +33,7 @@ class TagFilter(FormFilter):
             admin.site,
             attrs={"class": "unfold-filter-autocomplete"},
         )
-        return {
-            "": forms.ModelMultipleChoiceField(label=self.title, queryset=tags, widget=widget)
-        }
+        return {"": forms.ModelMultipleChoiceField(label=self.title, queryset=tags, widget=widget)}
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         for tag in self.answer():

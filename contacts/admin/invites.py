@@ -27,7 +27,14 @@ class CreatedFilter(MomentFilter):
 class ReferralInviteAdmin(OrganisationAdmin):
     """Invitations that contacts sent."""
 
-    list_display = ("code", "inviter", "email_address", "coloured_status", "created_at", "completed_at")
+    list_display = (
+        "code",
+        "inviter",
+        "email_address",
+        "coloured_status",
+        "created_at",
+        "completed_at",
+    )
     list_filter = (CreatedFilter,)
     prefetch = (Prefetch("contact", Contact.objects.across_organisations()),)
     autocomplete_fields = ("contact", "completed_by")

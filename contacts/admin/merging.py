@@ -144,9 +144,7 @@ def _totals(survivor: Contact, absorbed: Contact) -> Compared:
         _("Activities and totals"),
         shown(mine.total_spend, mine.total_orders),
         shown(theirs.total_spend, theirs.total_orders),
-        shown(
-            mine.total_spend + theirs.total_spend, mine.total_orders + theirs.total_orders
-        ),
+        shown(mine.total_spend + theirs.total_spend, mine.total_orders + theirs.total_orders),
     )
 
 

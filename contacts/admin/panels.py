@@ -102,5 +102,3 @@ def register(panel: ContactPanel) -> None:
     if all(known.name != panel.name for known in PANELS):
         PANELS.append(panel)
         PANELS.sort(key=lambda one: one.position)
-
-

@@ -119,11 +119,7 @@ class ServiceFormSet(PaginationInlineFormSet):  # type: ignore[misc]  # Unfold's
     def rows(self) -> list[dict[str, Any]]:
         """What was typed, row by row."""
         return [
-            {
-                name: form.cleaned_data.get(name)
-                for name in form._meta.fields
-                if name != self.place
-            }
+            {name: form.cleaned_data.get(name) for name in form._meta.fields if name != self.place}
             for form in self.kept_forms()
         ]
 
