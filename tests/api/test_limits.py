@@ -1,6 +1,7 @@
 """Requests are limited per key, across the processes of a machine."""
 
 import multiprocessing
+import timeit
 
 import pytest
 import time_machine
@@ -110,8 +111,7 @@ def test_a_place_that_others_may_write_to_is_not_used(api, settings, tmp_path, c
     assert "by each process alone" in caplog.text
 
 
-def test_counting_is_cheap(tmp_path, benchmark):
+def test_counting_is_cheap(tmp_path):
     counter = limits.MachineCounter(tmp_path / "counts")
-    benchmark(counter.add, 5, 7)
-    if benchmark.stats is not None:
-        assert benchmark.stats["median"] < 0.0001
+    seconds = min(timeit.repeat(lambda: counter.add(5, 7), number=100, repeat=20)) / 100
+    assert seconds < 0.0001
