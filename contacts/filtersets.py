@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from django.core.exceptions import ValidationError
 
@@ -13,6 +14,8 @@ from crm.api.errors import BadQuery
 from crm.api.filters import (
     ChoiceFilter,
     DateRange,
+    Family,
+    Filter,
     FilterSet,
     NumberRange,
     ReferenceFilter,
@@ -21,7 +24,42 @@ from crm.api.filters import (
 from crm.api.names import camel
 from organisations.models import Organisation
 
-ROLLUP = "rollup__"
+
+class _Conditions:
+    """Stands in for a queryset: answers what a filter would filter by."""
+
+    def filter(self, **conditions: Any) -> dict[str, Any]:
+        return conditions
+
+
+class TotalFilter(Filter):
+    """A filter of `ContactRollup`, put on contacts."""
+
+    def __init__(self, of_totals: Filter) -> None:
+        super().__init__(of_totals.field_name, description=of_totals.description)
+        self.of_totals = of_totals
+
+    def parse(self, text: str) -> Any:
+        return self.of_totals.parse(text)
+
+    def described(self) -> Mapping[str, Any]:
+        return self.of_totals.described()
+
+    def filter(self, qs: Any, value: Any) -> Any:
+        conditions: Any = self.of_totals.filter(cast(Any, _Conditions()), value)
+        return qs.with_totals(cast(Any, self).parent.organisation, **conditions)
+
+
+class OfTotals(Family):
+    """A range of a column of `ContactRollup`."""
+
+    def __init__(self, of_totals: Family) -> None:
+        super().__init__(of_totals.field_name)
+        self.of_totals = of_totals
+
+    def members(self) -> Iterator[tuple[str, Filter]]:
+        for suffix, member in self.of_totals.members():
+            yield suffix, TotalFilter(member)
 
 
 class ContactFilterSet(FilterSet):
@@ -34,28 +72,22 @@ class ContactFilterSet(FilterSet):
         description="Part of a name, an e-mail or a phone number; every word must be found.",
     )
     tag = TextFilter(repeatable=True, method="tagged", description="All of the tags named.")
-    kind = ChoiceFilter(choices=Contact.Kind.choices)
+    kind = ChoiceFilter(choices=Contact.Kind.choices, method="of_kind")
     dob = DateRange(days=True)
     created_at = DateRange()
-    updated_at = DateRange(f"{ROLLUP}changed_at")
-    last_interacted_at = DateRange(f"{ROLLUP}last_interacted_at")
-    total_spend = NumberRange(f"{ROLLUP}total_spend")
-    total_orders = NumberRange(f"{ROLLUP}total_orders")
-    recency = NumberRange(f"{ROLLUP}recency")
-    frequency = NumberRange(f"{ROLLUP}frequency")
-    monetary = NumberRange(f"{ROLLUP}monetary")
+    updated_at = OfTotals(DateRange("changed_at"))
+    last_interacted_at = OfTotals(DateRange("last_interacted_at"))
+    total_spend = OfTotals(NumberRange("total_spend"))
+    total_orders = OfTotals(NumberRange("total_orders"))
+    recency = OfTotals(NumberRange("recency"))
+    frequency = OfTotals(NumberRange("frequency"))
+    monetary = OfTotals(NumberRange("monetary"))
 
     @property
     def organisation(self) -> Organisation:
         """Whose contacts are listed."""
-        found: Organisation = self.request.organisation  # type: ignore[union-attr]
+        found: Organisation = self.request.organisation
         return found
-
-    @classmethod
-    def is_of_totals(cls, parameter: str) -> bool:
-        """Whether this parameter looks at the contact's totals."""
-        found = cls.base_filters.get(parameter)
-        return found is not None and found.field_name.startswith(ROLLUP)
 
     def having_email(
         self, contacts: ContactQuerySet, _name: str, emails: Sequence[str]
@@ -86,6 +118,10 @@ class ContactFilterSet(FilterSet):
         holders = everyone.identified_by_any(emails=emails, phones=phones)
         return {one.pk for one in everyone.survivors(holders).values()}
 
+    def of_kind(self, contacts: ContactQuerySet, _name: str, kind: str) -> ContactQuerySet:
+        """Only people, or only businesses."""
+        return contacts.of_kind(kind)
+
     def found(self, contacts: ContactQuerySet, _name: str, text: str) -> ContactQuerySet:
         """Those in which every word is found."""
         return contacts.search(text)
@@ -94,8 +130,10 @@ class ContactFilterSet(FilterSet):
         self, contacts: ContactQuerySet, _name: str, names: Sequence[str]
     ) -> ContactQuerySet:
         """Those that carry all of the tags."""
+        tags = Tag.objects.for_organisation(self.organisation)
         for name in names:
-            contacts = contacts.tagged(name)
+            tag = tags.named(name).first()
+            contacts = contacts.none() if tag is None else contacts.tagged(tag)
         return contacts
 
 

@@ -130,6 +130,12 @@ class Contact(TenantModel):
                 name="contact_dob",
                 condition=models.Q(dob__isnull=False),
             ),
+            # kind=business: few among many people.
+            models.Index(
+                fields=["organisation", "-created_at", "-id"],
+                name="contact_newest_business",
+                condition=models.Q(merged_into=None, kind="business"),
+            ),
             # What was merged into a contact: its deletion, redaction and merges.
             models.Index(
                 fields=["merged_into"],

@@ -41,7 +41,7 @@ SQLITE_STATEMENTS = (
 )
 
 # Above so many matches it is quicker to walk the list in its order than to gather them all.
-_FEW = 2000
+FEW = 2000
 
 Contacts = TypeVar("Contacts", bound="ContactQuerySet")
 
@@ -94,11 +94,16 @@ def _as_number(words: list[str]) -> Term:
     without_trunk = digits.lstrip("0")
     if len(without_trunk) >= 3:
         alternatives.append([without_trunk])
-    return [
-        alternative
-        for index, alternative in enumerate(alternatives)
-        if alternative not in alternatives[:index]
-    ]
+    wanted: list[list[str]] = []
+    for alternative in reversed(alternatives):  # the widest first
+        if not any(_finds_all_of(wider, alternative) for wider in wanted):
+            wanted.append(alternative)
+    return wanted
+
+
+def _finds_all_of(wider: Sequence[str], narrower: Sequence[str]) -> bool:
+    """Whether whatever holds the fragments of `narrower` holds those of `wider` too."""
+    return all(any(part in fragment for fragment in narrower) for part in wider)
 
 
 def _holds(term: Term) -> Q:
@@ -123,9 +128,9 @@ def _few(connection: BaseDatabaseWrapper, terms: Sequence[Term]) -> Any:
     expression = " AND ".join(f"({part})" for part in narrowing)
     query = "SELECT rowid FROM contacts_search WHERE contacts_search MATCH %s"
     with connection.cursor() as cursor:
-        cursor.execute(f"{query} LIMIT {_FEW + 1}", [expression])
+        cursor.execute(f"{query} LIMIT {FEW + 1}", [expression])
         ids = [row[0] for row in cursor.fetchall()]
-    return ids if len(ids) <= _FEW else None
+    return ids if len(ids) <= FEW else None
 
 
 def _trigrams(fragments: Sequence[str]) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from contacts import details
 from contacts.models import Contact, ReferralInvite, Tag
 from contacts.parts import PARTS
-from contacts.services.values import ADDRESS_COLUMNS
 from crm.api.serializers import (
     CharField,
     DateTimeField,
@@ -28,51 +28,6 @@ def find_contact(organisation: Organisation, pk: int) -> Contact | None:
         return Contact.objects.for_organisation(organisation).resolve(pk)
     except Contact.DoesNotExist:
         return None
-
-
-def represent(contact: Contact, organisation: Organisation) -> dict[str, Any]:
-    """A contact as the API tells it: every key, null where it is unset.
-
-    No query for a contact that was read `with_everything`. Written by hand because a serializer's
-    fields, run over a page, cost more than the page's queries.
-    """
-    rollup = contact.rollup
-    currency = organisation.currency_code
-    spend = {currency: rollup.total_spend} if rollup.total_spend else {}
-    spend |= {row.currency_code: row.amount for row in contact.foreign_spend.all() if row.amount}
-    told: dict[str, Any] = {
-        "id": contact.pk,
-        "organisation": contact.organisation_id,
-        "kind": contact.kind,
-        "emailAddress": contact.email_address,
-        "phoneNumber": contact.phone_number,
-        "phoneNumberCountryCode": contact.phone_number_country_code,
-        "phoneNumberE164": contact.phone_number_e164,
-        "firstName": contact.first_name,
-        "lastName": contact.last_name,
-        "name": contact.name,
-        "dob": contact.dob,
-        "timezone": contact.timezone,
-        "addresses": [
-            {column: getattr(address, column) for column in ADDRESS_COLUMNS}
-            for address in contact.addresses.all()
-        ],
-        "tags": [{"id": tag.pk, "name": tag.name, "kind": tag.kind} for tag in contact.tags.all()],
-        "totalSpend": rollup.total_spend,
-        "spendByCurrency": spend,
-        "totalOrders": rollup.total_orders,
-        "lastInteractedAt": rollup.last_interacted_at,
-        "recency": rollup.recency,
-        "frequency": rollup.frequency,
-        "monetary": rollup.monetary,
-        "referralInvites": [invite.pk for invite in contact.referral_invites.all()],
-        "createdAt": contact.created_at,
-        "updatedAt": rollup.changed_at,
-        "redactedAt": contact.redacted_at,
-    }
-    for part in PARTS:
-        told |= part.represent(contact)
-    return told
 
 
 class AddressSerializer(Serializer):
@@ -173,7 +128,7 @@ class ContactSerializer(Serializer):
         return {**first, **fields, **theirs}
 
     def to_representation(self, instance: Contact) -> dict[str, Any]:
-        return represent(instance, self.organisation)
+        return details.told([instance], self.organisation.currency_code)[0]
 
 
 class OtherContactSerializer(Serializer):

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from contacts import services
+from contacts import details, services
 from contacts.filtersets import ContactFilterSet, ReferralInviteFilterSet, TagFilterSet
 from contacts.models import Contact, ContactRollup, ReferralInvite, Tag
 from contacts.parts import PARTS
@@ -24,7 +24,6 @@ from contacts.serializers import (
     OtherContactSerializer,
     ReferralInviteSerializer,
     TagSerializer,
-    represent,
 )
 from crm.api import batches
 from crm.api.ordering import Ordering, Phase, Term, by, unset_last_by
@@ -104,7 +103,7 @@ class ContactViewSet(OrganisationViewSet[Contact]):
     def get_queryset(self) -> ContactQuerySet:
         contacts = cast(ContactQuerySet, super().get_queryset())
         if self.is_list():
-            return contacts.current().with_everything()
+            return contacts.current().select_related("rollup")
         return contacts
 
     def get_object(self) -> Contact:
@@ -112,7 +111,7 @@ class ContactViewSet(OrganisationViewSet[Contact]):
         must not hit another than was named."""
         contacts = self.get_queryset()
         if self.action == "retrieve":
-            contacts = contacts.with_everything()
+            contacts = contacts.select_related("rollup")
         try:
             find = contacts.get if self.action == "destroy" else contacts.resolve
             contact = find(pk=self.kwargs["pk"])
@@ -122,13 +121,14 @@ class ContactViewSet(OrganisationViewSet[Contact]):
         return contact
 
     def represent(self, row: Contact) -> dict[str, Any]:
-        if not getattr(row, "_prefetched_objects_cache", None):
-            contacts = Contact.objects.for_organisation(self.organisation)
-            row = contacts.with_everything().get(pk=row.pk)
-        return represent(row, self.organisation)
+        if self.action not in {"retrieve", "create"}:
+            # Whatever was written may have moved the totals.
+            row._state.fields_cache.pop("rollup", None)
+        (told,) = self.represent_page([row])
+        return told
 
-    def represent_page(self, rows: Sequence[Contact]) -> list[Any]:
-        return [represent(row, self.organisation) for row in rows]
+    def represent_page(self, rows: Sequence[Contact]) -> list[dict[str, Any]]:
+        return details.told(rows, self.organisation.currency_code)
 
     # What the parts add to the list.
 
@@ -148,18 +148,13 @@ class ContactViewSet(OrganisationViewSet[Contact]):
     def filter_queryset(self, queryset: Any) -> Any:
         contacts = cast(ContactQuerySet, super().filter_queryset(queryset))
         given = dict(self.request.query_params.lists())
-        if any(self._looks_at_totals(name) for name in given):
-            # Their indexes begin with their own organisation.
-            contacts = contacts.filter(rollup__organisation=self.organisation)
+        if not ORDERS_OF_TOTALS.isdisjoint(given):
+            contacts = contacts.with_totals(self.organisation)
         for part in PARTS:
             claimed = {name: values for name, values in given.items() if part.claims(name)}
             if claimed:
                 contacts = part.narrow(contacts, self.organisation, claimed)
         return contacts
-
-    @staticmethod
-    def _looks_at_totals(parameter: str) -> bool:
-        return ContactFilterSet.is_of_totals(parameter) or parameter in ORDERS_OF_TOTALS
 
     def ordering(self, name: str, descending: bool) -> Ordering | None:
         known = super().ordering(name, descending)
@@ -201,8 +196,8 @@ class ContactViewSet(OrganisationViewSet[Contact]):
     def merge(self, request: Request, pk: int) -> Response:
         """Take another contact into this one. Answers this one."""
         survivor = self.get_object()
-        services.merge(survivor=survivor, absorbed=self._other(request))
-        return Response(self.represent(survivor))
+        merge = services.merge(survivor=survivor, absorbed=self._other(request))
+        return Response(self.represent(merge.survivor))
 
     @extend_schema(request=OtherContactSerializer, responses=ContactSerializer)
     @action(detail=True, methods=["post"])

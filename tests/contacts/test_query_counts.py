@@ -55,8 +55,8 @@ def fill(api: Any, number: int) -> list[int]:
     ]
 
 
-# The page with its totals; tags; addresses; invites; spend in other currencies.
-READ = 5
+# The page with its totals; all that stands beside.
+READ = 2
 
 
 @pytest.mark.parametrize("number", [1, 12])
@@ -66,7 +66,10 @@ def test_a_list_costs_the_same_whatever_its_length(
     fill(api, number)
 
     assert count(api.get, "/contacts") == READ
-    assert count(api.get, "/contacts?order[totalSpend]=desc&tag=VIP&totalSpend[gte]=0") == READ
+    # The tag; and SQLite tries out whether those that fit the tag, and the total, are few.
+    narrowing = 1 if connection.vendor == "postgresql" else 3
+    query = "order[totalSpend]=desc&tag=VIP&totalSpend[gte]=0"
+    assert count(api.get, f"/contacts?{query}") == READ + narrowing
 
 
 def test_reading_one(api: Any, count: Callable[..., int]) -> None:
@@ -76,14 +79,14 @@ def test_reading_one(api: Any, count: Callable[..., int]) -> None:
 
 
 def test_creating_one(api: Any, count: Callable[..., int]) -> None:
-    # Find; insert; insert the totals; read it back.
-    assert count(api.post, "/contacts", {"emailAddress": "a@example.com"}) == 3 + READ
+    # Find; insert; insert the totals; what stands beside.
+    assert count(api.post, "/contacts", {"emailAddress": "a@example.com"}) == 4
 
 
 def test_updating_one(api: Any, count: Callable[..., int]) -> None:
     (pk,) = fill(api, 1)
 
-    # Read; lock; update; touch the totals; read it back.
+    # Read; lock; update; touch the totals; read them, and what stands beside.
     assert count(api.patch, f"/contacts/{pk}", {"firstName": "A"}) == 4 + READ
     # A new e-mail: is it another's?
     assert count(api.patch, f"/contacts/{pk}", {"emailAddress": "b@example.com"}) == 5 + READ
