@@ -34,7 +34,7 @@ class Vocabulary:
     exact: Mapping[str, str]
     synonyms: Mapping[str, str]
     custom: dict[str, str] = field(default_factory=dict)
-    read_only: Mapping[str, str] = field(default_factory=dict)
+    read_only: dict[str, str] = field(default_factory=dict)
     prefixes: Mapping[str, str] = field(default_factory=dict)
     """Paths whose rest is free, such as `data.`, and the target's own beginning."""
 

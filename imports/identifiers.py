@@ -120,8 +120,9 @@ class PhoneReader:
         self._home = _Plan(metadata) if metadata else None
         self._abroad: dict[int, _Plan | None] = {}
 
-    def read(self, shown: str) -> identity.Phone | None:
-        """The number as `identity.read_phone` reads it; None when not certain.
+    def read(self, shown: str) -> tuple[str, str, str] | None:
+        """The number as given, its calling code and its E.164 form, as `identity.read_phone` reads
+        it; None when not certain.
 
         `shown` is stripped and not empty.
         """
@@ -144,7 +145,7 @@ class PhoneReader:
             return self._international(shown, digits)
         return self._national(shown, digits)
 
-    def _international(self, shown: str, digits: str) -> identity.Phone | None:
+    def _international(self, shown: str, digits: str) -> tuple[str, str, str] | None:
         for length in (1, 2, 3):
             code = int(digits[:length] or 0)
             plan = self._abroad.get(code, ...)
@@ -161,10 +162,10 @@ class PhoneReader:
                     or (plan.prefix is not None and plan.prefix.match(rest))
                 ):
                     return None
-                return identity.Phone(shown, plan.code, "+" + digits)
+                return shown, plan.code, "+" + digits
         return None
 
-    def _national(self, shown: str, digits: str) -> identity.Phone | None:
+    def _national(self, shown: str, digits: str) -> tuple[str, str, str] | None:
         plan = self._home
         if plan is None or plan.international.match(digits) or digits.startswith(plan.code):
             return None
@@ -178,7 +179,7 @@ class PhoneReader:
                 return None
         if len(rest) not in plan.lengths or len(rest) not in plan.main_lengths or rest[0] == "0":
             return None
-        return identity.Phone(shown, plan.code, f"+{plan.code}{rest}")
+        return shown, plan.code, f"+{plan.code}{rest}"
 
 
 def region_of(calling_code: str, country: str) -> str | None:

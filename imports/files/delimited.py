@@ -42,6 +42,7 @@ class DelimitedSource:
         self.headers = self._read_headers()
         name = DELIMITERS.get(self._delimiter, repr(self._delimiter))
         kind = "TSV" if self._delimiter == "\t" else "CSV"
+        self.about = max(text.lines - self._header_lines, 0)
         self.description = f"{kind}, {text.encoding_name}, {name}"
 
     def _lines(self) -> Iterator[str]:

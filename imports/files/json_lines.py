@@ -23,6 +23,7 @@ class JsonLinesSource:
     def __init__(self, text: Text) -> None:
         self._text = text
         self.headers = self._read_headers()
+        self.about = text.lines
         self.description = f"JSON Lines, {text.encoding_name}"
 
     def _lines(self) -> Iterator[str]:

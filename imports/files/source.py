@@ -58,6 +58,8 @@ class Source(Protocol):
     headers: list[str]
     description: str
     """How it is read, for people: `CSV, UTF-8, comma`."""
+    about: int
+    """How many rows there are, nearly: lines less one."""
 
     def chunks(self) -> Iterator[Chunk]:
         """All rows after the header. Blank ones are left out."""

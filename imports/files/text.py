@@ -63,6 +63,7 @@ class Text:
     encoding: str
     has_nul: bool = False
     has_broken_bytes: bool = False
+    lines: int = 0
 
     @property
     def errors(self) -> str:
@@ -107,13 +108,13 @@ def examine(path: Path, encoding: str | None = None) -> Text:
     if found is not None:
         return _in_given_encoding(path, found)
     _refuse_garbage(head)
-    digest, has_nul, valid = _scan(path, "utf-8")
-    if valid:
-        return Text(path, digest, "utf-8", has_nul)
+    scan = _scan(path, "utf-8")
+    if scan.valid:
+        return scan.text(path, "utf-8")
     letters, wrong, sample = _weigh(path)
     if letters >= wrong:
-        return Text(path, digest, "utf-8", has_nul, has_broken_bytes=True)
-    return Text(path, digest, _single_byte(path, sample), has_nul)
+        return scan.text(path, "utf-8", has_broken_bytes=True)
+    return scan.text(path, _single_byte(path, sample))
 
 
 def _in_given_encoding(path: Path, encoding: str) -> Text:
@@ -127,19 +128,19 @@ def _in_given_encoding(path: Path, encoding: str) -> Text:
         ) from None
     if name == "utf-8":
         name = "utf-8-sig" if _starts_with(path, codecs.BOM_UTF8) else "utf-8"
-    digest, has_nul, valid = _scan(path, name)
-    if not valid:
+    scan = _scan(path, name)
+    if not scan.valid:
         if name.startswith("utf-8"):
             letters, wrong, _ = _weigh(path)
             if letters >= wrong:
-                return Text(path, digest, name, has_nul, has_broken_bytes=True)
+                return scan.text(path, name, has_broken_bytes=True)
         raise Unusable(
             f"The file cannot be read as {_NAMES.get(name, name)}: leave --encoding out to have "
             "it detected, or give the right one."
         )
     if name == "iso8859-1":
         name = "latin-1"
-    return Text(path, digest, name, has_nul)
+    return scan.text(path, name)
 
 
 def _starts_with(path: Path, prefix: bytes) -> bool:
@@ -175,27 +176,38 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def _scan(path: Path, encoding: str) -> tuple[str, bool, bool]:
-    """The digest, whether the text has a NUL, and whether all of it is in `encoding`."""
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    digest: str
+    has_nul: bool
+    lines: int
+    valid: bool
+    """Whether all of it is in the encoding."""
+
+    def text(self, path: Path, encoding: str, *, has_broken_bytes: bool = False) -> Text:
+        return Text(path, self.digest, encoding, self.has_nul, has_broken_bytes, self.lines)
+
+
+def _scan(path: Path, encoding: str) -> _Scan:
     digest = hashlib.sha256()
     decoder = codecs.getincrementaldecoder(encoding)()
-    has_nul, valid = False, True
+    has_nul, valid, lines = False, True, 0
     for block in _blocks(path):
         digest.update(block)
-        if not valid:
-            has_nul = has_nul or b"\0" in block
-            continue
-        try:
-            has_nul = "\0" in decoder.decode(block) or has_nul
-        except UnicodeError:
-            valid = False
-            has_nul = has_nul or b"\0" in block
+        lines += block.count(b"\n")
+        if valid:
+            try:
+                has_nul = "\0" in decoder.decode(block) or has_nul
+                continue
+            except UnicodeError:
+                valid = False
+        has_nul = has_nul or b"\0" in block
     if valid:
         try:
             decoder.decode(b"", final=True)
         except UnicodeError:
             valid = False
-    return digest.hexdigest(), has_nul, valid
+    return _Scan(digest.hexdigest(), has_nul, lines, valid)
 
 
 def _weigh(path: Path) -> tuple[int, int, bytes]:
@@ -231,15 +243,15 @@ def _single_byte(path: Path, sample: bytes) -> str:
     total = sum(map(len, runs))
     if total and long_runs > total / 2:
         best = charset_normalizer.from_bytes(sample).best()
-        if best is not None and _scan(path, best.encoding)[2]:
+        if best is not None and _scan(path, best.encoding).valid:
             return best.encoding
     elif total and odd > total / 4:
         best = charset_normalizer.from_bytes(
             sample, cp_isolation=["mac_roman", "cp850", "cp437", "cp1252"]
         ).best()
-        if best is not None and _scan(path, best.encoding)[2]:
+        if best is not None and _scan(path, best.encoding).valid:
             return best.encoding
-    return "cp1252" if _scan(path, "cp1252")[2] else "latin-1"
+    return "cp1252" if _scan(path, "cp1252").valid else "latin-1"
 
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}

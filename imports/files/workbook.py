@@ -32,6 +32,7 @@ class WorkbookSource:
             self._sheet, self.headers, self._first_row = _find_sheet(book, sheet)
         except (python_calamine.CalamineError, OSError, ValueError) as error:
             raise Unusable(f"The file cannot be read as a workbook: {error}.") from None
+        self.about = self._sheet.total_height
         self.description = f'XLSX, sheet "{self._sheet.name}"'
 
     def chunks(self) -> Iterator[Chunk]:

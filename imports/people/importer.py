@@ -1,0 +1,478 @@
+"""Taking in contacts, a batch of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from contacts import services
+from contacts.identity import full_name
+from contacts.models import Contact
+from contacts.services.profiles import the_one_of, without_weak_identifiers
+from contacts.services.values import assign, read, require_identifier
+from crm.errors import Conflict
+from customfields import values as custom_values
+from customfields.definitions import Definitions
+from customfields.models import CustomField
+from imports.batches import Batch, Failure, Record
+from imports.files.source import Chunk
+from imports.models import What
+from imports.options import Options
+from imports.people.book import Book, Draft, Person, Scope
+from imports.people.columns import CarefulRow, People, PeopleColumns, put_places
+from organisations.models import Organisation
+
+Outcome = Literal["created", "updated", "unchanged"]
+
+
+class PeopleImporter:
+    """Creates and updates contacts by the rules of `contacts.services.upsert`, row by row, and
+    writes them by the batch."""
+
+    def __init__(
+        self,
+        organisation: Organisation,
+        columns: PeopleColumns,
+        options: Options,
+        *,
+        is_own: Callable[[int], bool],
+        dry_run: bool,
+    ) -> None:
+        self._organisation = organisation
+        self._columns = columns
+        self._options = options
+        self._is_own = is_own
+        self._draft = Draft() if dry_run else None
+
+    def close(self) -> None:
+        if self._draft is not None:
+            self._draft.close()
+
+    def prepare(self, chunk: Chunk) -> People:
+        return self._columns.read(chunk)
+
+    def write(self, prepared: People, now: datetime) -> Batch:
+        people = self._with_held_definitions(prepared)
+        scope = Scope(
+            fields=self._columns.custom_fields + self._filled_in(),
+            addresses=people.places is not None or self._columns.has("addresses"),
+            tags=self._columns.has("tags"),
+        )
+        book = Book(self._organisation, scope, now=now, is_own=self._is_own, draft=self._draft)
+        rows = PeopleRows(self._organisation, self._columns, self._options, people, book)
+        rows.look_up()
+        batch = rows.take_all(dry_run=self._draft is not None)
+        book.flush()
+        written = book.written
+        batch.records.append(Record(What.CONTACT, written.created, written.changed))
+        return batch
+
+    def _with_held_definitions(self, people: People) -> People:
+        """The rows as the definitions of this moment read them, which nobody can change before
+        the transaction ends. Read again when somebody did meanwhile."""
+        if self._draft is not None:
+            return people
+        held = Definitions.held(self._organisation)
+        if _version(held) != _version(self._columns.definitions):
+            self._columns = self._columns.with_definitions(held)
+            return self._columns.read(people.chunk)
+        return people
+
+    def _filled_in(self) -> list[CustomField]:
+        """The custom fields that a new contact gets a value in although the file has none."""
+        own = {field.pk for field in self._columns.custom_fields}
+        return [
+            field
+            for field in self._columns.definitions.fields
+            if field.default is not None and field.pk not in own and field.archived_at is None
+        ]
+
+
+def _version(definitions: Definitions) -> list[tuple[int, datetime]]:
+    return sorted((field.pk, field.updated_at) for field in definitions.fields)
+
+
+class PeopleRows:
+    """The rows of one batch on their way into the book."""
+
+    def __init__(
+        self,
+        organisation: Organisation,
+        columns: PeopleColumns,
+        options: Options,
+        people: People,
+        book: Book,
+    ) -> None:
+        self._organisation = organisation
+        self._columns = columns
+        self._mode = options.mode
+        self._people = people
+        self._book = book
+        self._fills = any(
+            (field.required or field.default is not None) and field.archived_at is None
+            for field in columns.definitions.fields
+        )
+
+    def look_up(self) -> None:
+        """Read all that the rows speak of."""
+        people = self._people
+        emails = {pair[1] for pair in people.email or () if pair is not None and pair[1]}
+        phones = {triple[2] for triple in people.phone or () if triple is not None}
+        ids = {pk for pk in people.ids or () if pk is not None}
+        for row in people.careful.values():
+            if row.draft is not None:
+                emails |= {row.draft.email_key or ""}
+                phones |= {row.draft.phone_number_e164 or ""}
+            if row.id is not None:
+                ids.add(row.id)
+        self._book.load(emails - {""}, phones - {""}, ids)
+        if self._columns.has("tags"):
+            keys = {key for tags in people.tags or () if tags is not None for key in tags}
+            for row in people.careful.values():
+                keys.update(_keys(row.given.tags or ()))
+            self._book.load_tags(keys)
+        self._look_up_owners()
+
+    def _look_up_owners(self) -> None:
+        for field, values in self._people.custom:
+            if field.unique:
+                wanted = {value for value in values if value is not None}
+                wanted |= {
+                    value
+                    for row in self._people.careful.values()
+                    if (value := self._parsed_alone(field, row)) is not None
+                }
+                self._book.load_owners(
+                    field, {key for one in wanted for key in custom_values.unique_keys(field, one)}
+                )
+
+    def _parsed_alone(self, field: CustomField, row: CarefulRow) -> Any:
+        if row.error is not None or field.name not in row.custom:
+            return None
+        return field.kind.parse(row.custom[field.name], field)
+
+    def take_all(self, *, dry_run: bool) -> Batch:
+        """Take each row in the order of the file."""
+        batch = Batch()
+        counts = {"created": 0, "updated": 0, "unchanged": 0}
+        chunk = self._people.chunk
+        careful = self._people.careful
+        for index in range(len(self._people)):
+            try:
+                if index in careful:
+                    outcome = self._with_care(careful[index], dry_run=dry_run)
+                else:
+                    outcome = self._plainly(index, dry_run=dry_run)
+                counts[outcome] += 1
+            except (ValidationError, Conflict) as error:
+                batch.failures.append(Failure.of(chunk.lines[index], error, chunk.rows[index]))
+        batch.created, batch.updated = counts["created"], counts["updated"]
+        batch.unchanged = counts["unchanged"]
+        return batch
+
+    # Plainly.
+
+    def _plainly(self, index: int, *, dry_run: bool) -> Outcome:
+        people, book = self._people, self._book
+        email = people.email[index] if people.email is not None else None
+        phone = people.phone[index] if people.phone is not None else None
+        first = book.with_email(email[1]) if email is not None and email[1] else None
+        second = book.with_phone(phone[2]) if phone is not None else None
+        pk = people.ids[index] if people.ids is not None else None
+        if pk is not None:
+            person: Person | None = self._of_id(pk)
+        else:
+            person = first if first is not None else second
+        for one in (person, first, second):
+            if one is not None and (one.merged_into_id is not None or one.redacted_at is not None):
+                row = self._columns.read_with_care(people.chunk.rows[index])
+                return self._by_service(row, dry_run=dry_run)
+        _refuse_others(person, first, second, by_id=pk is not None)
+        self._check_mode(person)
+        values = {
+            field: column[index] for field, column in people.custom if column[index] is not None
+        }
+        tags = people.tags[index] if people.tags is not None else None
+        if person is None and self._fills:
+            values = self._columns.definitions.parse(
+                {field.name: value for field, value in values.items()}, creating=True
+            )
+        if tags:
+            book.refuse_tags(person, tags)
+        if values:
+            book.refuse_taken(person, values)
+        if person is None:
+            person = self._new(index, email, phone)
+            outcome: Outcome = "created"
+        else:
+            changed = self._change(index, person, email, phone, weak=pk is None)
+            outcome = "updated" if changed else "unchanged"
+        places = people.places[index] if people.places is not None else None
+        differs = False
+        if places is not None:
+            differs |= book.set_addresses(person, put_places(person.addresses, places))
+        if tags is not None:
+            differs |= book.set_tags(person, tags)
+        if values:
+            differs |= book.set_values(person, values)
+        return "updated" if differs and outcome == "unchanged" else outcome
+
+    def _of_id(self, pk: int) -> Person:
+        person = self._book.with_id(pk)
+        if person is None:
+            raise _no_contact(pk)
+        return person
+
+    def _check_mode(self, person: Person | None) -> None:
+        if person is None and self._mode == "update":
+            raise Conflict(_("No contact has this e-mail address or phone number."))
+        if person is not None and self._mode == "create":
+            raise Conflict(
+                _("Contact %(id)d has this e-mail address or phone number already.")
+                % {"id": person.id}
+                if person.id > 0
+                else _("An earlier row has this e-mail address or phone number already.")
+            )
+
+    def _new(
+        self,
+        index: int,
+        email: tuple[str, str | None] | None,
+        phone: tuple[str, str, str] | None,
+    ) -> Person:
+        if email is None and phone is None:
+            require_identifier(Contact())
+        texts = self._people.texts
+        person = Person()
+        person.kind = self._text(index, "kind") or Contact.Kind.PERSON.value
+        person.email_address, person.email_key = email or (None, None)
+        (
+            person.phone_number,
+            person.phone_number_country_code,
+            person.phone_number_e164,
+        ) = phone or (None, None, None)
+        person.first_name = self._text(index, "first_name") or ""
+        person.last_name = self._text(index, "last_name") or ""
+        given = texts["name"][index] if "name" in texts else None
+        person.name = given or full_name(person.first_name, person.last_name)
+        person.dob = self._people.dob[index] if self._people.dob is not None else None
+        person.timezone = self._text(index, "timezone") or self._organisation.timezone
+        self._book.add(person)
+        return person
+
+    def _text(self, index: int, column: str) -> str | None:
+        texts = self._people.texts.get(column)
+        return texts[index] if texts is not None else None
+
+    def _change(
+        self,
+        index: int,
+        person: Person,
+        email: tuple[str, str | None] | None,
+        phone: tuple[str, str, str] | None,
+        *,
+        weak: bool,
+    ) -> bool:
+        """What `contacts.services.values.assign` does to a contact, for cells that are plainly
+        fine. With `weak` a placeholder does not replace an address that identifies."""
+        wanted: dict[str, Any] = {}
+        email_key, e164 = person.email_key, person.phone_number_e164
+        if email is not None and not (weak and email[1] is None and email_key is not None):
+            wanted["email_address"], email_key = email
+        if phone is not None:
+            codes = self._people.calling_code
+            if phone[0] != person.phone_number or (codes is not None and codes[index]):
+                wanted["phone_number"], wanted["phone_number_country_code"], e164 = phone
+        for column in ("kind", "timezone", "first_name", "last_name"):
+            value = self._text(index, column)
+            if value is not None:
+                wanted[column] = value
+        if self._people.dob is not None and self._people.dob[index] is not None:
+            wanted["dob"] = self._people.dob[index]
+        name = self._text(index, "name")
+        if name is not None:
+            wanted["name"] = name
+        elif person.name in ("", full_name(person.first_name, person.last_name)):
+            wanted["name"] = full_name(
+                wanted.get("first_name", person.first_name),
+                wanted.get("last_name", person.last_name),
+            )
+        different = {
+            column: value for column, value in wanted.items() if getattr(person, column) != value
+        }
+        rekeyed = (email_key, e164) != (person.email_key, person.phone_number_e164)
+        if not different and not rekeyed:
+            return False
+        if rekeyed:
+            self._book.rekey(person, email_key, e164)
+        else:
+            person.keep()
+            self._book.touch(person)
+        for column, value in different.items():
+            setattr(person, column, value)
+        return True
+
+    # With care.
+
+    def _with_care(self, row: CarefulRow, *, dry_run: bool) -> Outcome:
+        if row.error is not None:
+            raise row.error
+        draft = row.draft
+        assert draft is not None  # it is there when nothing is wrong
+        book = self._book
+        found = book.holder(draft.email_key, draft.phone_number_e164)
+        person: Person | None
+        if row.id is not None:
+            person = self._of_id(row.id)
+        else:
+            require_identifier(draft)
+            person = found[0] if found else None
+        if any(
+            one.merged_into_id is not None or one.redacted_at is not None
+            for one in [*found, *([person] if person is not None else [])]
+        ):
+            return self._by_service(row, dry_run=dry_run)
+        _refuse_others(person, *found, by_id=row.id is not None)
+        self._check_mode(person)
+        given = row.given
+        if row.places:
+            there = person.addresses if person is not None else []
+            merged = put_places(there, row.places)
+            given.addresses = read({"addresses": merged}).addresses
+        values = self._columns.definitions.parse(row.custom, creating=person is None)
+        tags = None if given.tags is None else dict(zip(_keys(given.tags), given.tags, strict=True))
+        book.refuse_tags(person, tags or ())
+        book.refuse_taken(person, values)
+        if person is None:
+            person = Person()
+            person.take(draft)
+            book.add(person)
+            outcome: Outcome = "created"
+        else:
+            changed = self._assign(person, row)
+            outcome = "updated" if changed else "unchanged"
+        differs = False
+        if given.addresses is not None:
+            differs |= book.set_addresses(person, given.addresses)
+        if tags is not None:
+            differs |= book.set_tags(person, tags)
+        differs |= book.set_values(person, values)
+        return "updated" if differs and outcome == "unchanged" else outcome
+
+    def _assign(self, person: Person, row: CarefulRow) -> bool:
+        contact = person.as_contact(self._organisation)
+        assert row.draft is not None
+        given = row.given
+        if row.id is None:
+            given = without_weak_identifiers(given, row.draft, contact, [contact])
+        changed = assign(contact, given)
+        if not changed:
+            return False
+        if changed & {"email_address", "phone_number"}:
+            require_identifier(contact)
+        others = self._book.holder(contact.email_key, contact.phone_number_e164)
+        _refuse_others(person, *others, by_id=True)
+        self._book.rekey(person, contact.email_key, contact.phone_number_e164)
+        person.take(contact)
+        return True
+
+    # By the service.
+
+    def _by_service(self, row: CarefulRow, *, dry_run: bool) -> Outcome:
+        """A row of contacts that were merged or redacted: the service knows what becomes of
+        identifiers there. In a dry run what it wrote is rolled back at once."""
+        if row.error is not None:
+            raise row.error
+        assert row.draft is not None
+        self._book.flush()
+        with transaction.atomic():
+            outcome = self._ask_service(row)
+            if dry_run:
+                transaction.set_rollback(True)
+        return outcome
+
+    def _ask_service(self, row: CarefulRow) -> Outcome:
+        draft, book = row.draft, self._book
+        assert draft is not None
+        contacts = Contact.objects.for_organisation(self._organisation)
+        contact: Contact | None
+        if row.id is not None:
+            try:
+                contact = contacts.resolve(row.id)
+            except Contact.DoesNotExist:
+                raise _no_contact(row.id) from None
+        else:
+            require_identifier(draft)
+            holders = contacts.identified_by(email=draft.email_key, phone=draft.phone_number_e164)
+            contact = the_one_of(contacts.survivors(holders).values())
+        before = book.snapshot(contact.pk) if contact is not None else None
+        self._check_mode(before)
+        values = dict(row.values)
+        if row.places:
+            values["addresses"] = put_places(before.addresses if before else [], row.places)
+        if row.custom:
+            values["customFields"] = row.custom
+        if row.id is not None:
+            assert contact is not None
+            contact.organisation = self._organisation
+            written = services.update(contact=contact, values=values)
+        else:
+            written, _created = services.upsert(organisation=self._organisation, values=values)
+        after = book.snapshot(written.pk)
+        assert after is not None  # it was written just now
+        changed = book.note(before, after)
+        book.reread(written.pk, draft.email_key, draft.phone_number_e164)
+        if before is None:
+            return "created"
+        return "updated" if changed else "unchanged"
+
+
+def _refuse_others(person: Person | None, *found: Person | None, by_id: bool) -> None:
+    """Raise Conflict when the identifiers are of different contacts."""
+    others = {id(one): one for one in found if one is not None and one is not person}
+    if not others or person is None:
+        return
+    ids = sorted(one.id for one in others.values() if one.id > 0)
+    if by_id:
+        raise Conflict(
+            _("Contact %(ids)s has this e-mail address or phone number already.")
+            % {"ids": ", ".join(map(str, ids))}
+            if ids
+            else _("An earlier row has this e-mail address or phone number already."),
+            ids,
+        )
+    if person.id > 0 and ids:
+        first, second = sorted((person.id, ids[0]))
+        the_one_of([Contact(pk=first), Contact(pk=second)])
+    raise Conflict(
+        _(
+            "The e-mail address and the phone number are those of two contacts, of which this file"
+            " has just created one or both. Leave one out."
+        )
+    )
+
+
+def _keys(names: Sequence[str]) -> list[str]:
+    from contacts.identity import fold
+
+    return [fold(name) for name in names]
+
+
+def _no_contact(pk: int) -> ValidationError:
+    return ValidationError(
+        {
+            "id": ValidationError(
+                _("There is no contact %(id)d."), code="does_not_exist", params={"id": pk}
+            )
+        }
+    )
+
+
+def targets_of(headers: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
+    """The target of each column."""
+    return [mapping.get(header, "") for header in headers]

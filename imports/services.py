@@ -1,0 +1,262 @@
+"""Importing a file: what the commands call, and whoever else has a file to bring in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from customfields import services as custom_services
+from customfields import types
+from customfields.definitions import Definitions
+from customfields.models import CustomField
+from imports import cells
+from imports.batches import ranges
+from imports.errors_file import ErrorsFile
+from imports.files.opening import Opened
+from imports.files.source import Unusable
+from imports.files.spreadsheet import CLEAR, unguard
+from imports.headers import (
+    add_custom_fields,
+    contact_vocabulary,
+    match,
+    plain,
+    quoted,
+    refuse_unknown,
+)
+from imports.models import CreatedRange, Import, What
+from imports.options import Options
+from imports.people.columns import PeopleColumns
+from imports.people.importer import PeopleImporter
+from imports.runs import OwnRows, Progress, Report, Running
+from organisations.models import Organisation
+
+_LONGEST_LABEL = 120
+
+
+@dataclass(frozen=True)
+class Door:
+    """How a door wants an import to be run: where errors go, and who is told how far it is."""
+
+    errors_path: Path | None = None
+    dry_run: bool = False
+    progress: Progress | None = None
+    announce: Callable[[str], None] | None = None
+
+    def say(self, sentence: str) -> None:
+        """Tell something that people should know before it begins."""
+        if self.announce is not None:
+            self.announce(sentence)
+
+
+def import_contacts(
+    *, organisation: Organisation, file: Opened, options: Options, door: Door
+) -> Report:
+    """Create and update contacts from a file, by the rules of `contacts.services.upsert`.
+
+    Goes on where an earlier run of the same file with the same options was stopped. Memory stays
+    flat. Raises Unusable, with nothing written, when the file or its columns cannot be used.
+    """
+    run = None if door.dry_run else _unfinished(organisation, Import.Kind.CONTACTS, file, options)
+    planned: list[CustomField] = []
+    if run is None:
+        targets, new_fields = _plan_contacts(organisation, file, options)
+        errors = _errors_file(file, door, None)
+        if door.dry_run:
+            planned = _as_if_made(organisation, new_fields, targets)
+        else:
+            run = _begin(
+                organisation,
+                Import.Kind.CONTACTS,
+                file,
+                options,
+                targets=targets,
+                new_fields=new_fields,
+            )
+            targets = run.mapping
+    else:
+        targets = run.mapping
+        errors = _errors_file(file, door, run)
+        door.say(f"Going on with import {run.pk} after row {run.rows_done:,}.")
+    _keep_errors_path(run, errors)
+    known = Definitions.of(organisation)
+    definitions = Definitions(organisation, [*known.fields, *planned]) if planned else known
+    columns = PeopleColumns(
+        organisation,
+        [targets[header] for header in file.source.headers],
+        definitions,
+        options,
+        guarded=file.guarded,
+    )
+    own = OwnRows(run)
+    importer = PeopleImporter(organisation, columns, options, is_own=own, dry_run=door.dry_run)
+    return Running(file.source, importer, run, errors, own, door.progress).to_end()
+
+
+def _unfinished(
+    organisation: Organisation, kind: str, file: Opened, options: Options
+) -> Import | None:
+    """The import of this file with these options that was stopped on its way, if there is one."""
+    wanted = options.to_json()
+    runs = Import.objects.for_organisation(organisation).filter(
+        kind=kind, digest=file.digest, status=Import.Status.RUNNING
+    )
+    return next((run for run in runs.order_by("-pk") if run.options == wanted), None)
+
+
+def _begin(
+    organisation: Organisation,
+    kind: str,
+    file: Opened,
+    options: Options,
+    *,
+    targets: dict[str, str],
+    new_fields: Mapping[str, str] = MappingProxyType({}),
+) -> Import:
+    """Write down that an import begins, and make the custom fields that it needs (`new_fields`:
+    their types, by header)."""
+    with transaction.atomic():
+        now = timezone.now()
+        made = {header: _define(organisation, header, kind) for header, kind in new_fields.items()}
+        run = Import.objects.create(
+            organisation=organisation,
+            kind=kind,
+            file_name=file.name[:255],
+            digest=file.digest,
+            options=options.to_json(),
+            mapping=targets | {header: _target(field) for header, field in made.items()},
+        )
+        _note_fields(run, list(made.values()), now)
+    return run
+
+
+def _define(organisation: Organisation, header: str, kind: str) -> CustomField:
+    try:
+        return custom_services.define(
+            organisation=organisation, label=header[:_LONGEST_LABEL], type=kind
+        )
+    except ValidationError as error:
+        reason = " ".join(reason for _field, reason in cells.reasons(error))
+        raise Unusable(f'No custom field can be made of the column "{header}": {reason}') from None
+
+
+def _target(field: CustomField) -> str:
+    return f"custom_fields.{field.name}"
+
+
+def _as_if_made(
+    organisation: Organisation, new_fields: Mapping[str, str], targets: dict[str, str]
+) -> list[CustomField]:
+    """The custom fields that a dry run would make, of which nobody else knows."""
+    fields = [
+        CustomField(
+            # An id of its own, so that they can be told apart.
+            pk=-place,
+            organisation=organisation,
+            name=plain(header) or f"column{place}",
+            label=header[:_LONGEST_LABEL],
+            type=kind,
+            updated_at=timezone.now(),
+        )
+        for place, (header, kind) in enumerate(new_fields.items(), start=1)
+    ]
+    for header, field in zip(new_fields, fields, strict=True):
+        targets[header] = _target(field)
+    return fields
+
+
+def _note_fields(run: Import, fields: Sequence[CustomField], now: datetime) -> None:
+    CreatedRange.objects.bulk_create(
+        CreatedRange(run=run, what=What.CUSTOM_FIELD, first_id=first, last_id=last, written_at=now)
+        for first, last in ranges(field.pk for field in fields)
+    )
+
+
+def _errors_file(file: Opened, door: Door, run: Import | None) -> ErrorsFile | None:
+    """Where rows that fail go. A dry run keeps them only when told where."""
+    path = door.errors_path
+    if path is None:
+        if door.dry_run:
+            return None
+        if run is not None and run.errors_file:
+            path = Path(run.errors_file)
+        elif file.path is not None:
+            path = file.path.with_name(f"{file.path.name}.errors.csv")
+        else:
+            path = Path("import.errors.csv")
+    errors = ErrorsFile(path.absolute(), file.source.headers)
+    errors.check()
+    if run is not None:
+        errors.size = run.errors_bytes
+        if run.errors_file:
+            errors.take_over(Path(run.errors_file))
+    return errors
+
+
+def _keep_errors_path(run: Import | None, errors: ErrorsFile | None) -> None:
+    if run is not None and errors is not None and run.errors_file != str(errors.path):
+        run.errors_file = str(errors.path)
+        run.save(update_fields=["errors_file", "updated_at"])
+
+
+def _plan_contacts(
+    organisation: Organisation, file: Opened, options: Options
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What each column is, and for those that nobody knows the type of custom field to be made of
+    them. Reads the file once for each of these."""
+    vocabulary = contact_vocabulary()
+    fields = CustomField.objects.for_organisation(organisation)
+    add_custom_fields(
+        vocabulary,
+        fields.filter(archived_at=None).order_by("-pk").values_list("name", "label"),
+    )
+    for name, label in fields.exclude(archived_at=None).values_list("name", "label"):
+        hint = _("it is a custom field that is archived: bring it back before writing to it.")
+        vocabulary.read_only |= dict.fromkeys((plain(name), plain(label)), hint)
+    matched = match(file.source.headers, vocabulary, options.mapping)
+    if not options.create_fields:
+        refuse_unknown(
+            matched.unknown,
+            'Say --create-fields to make custom fields of them, or --map "Header=field" for what'
+            ' they are (--map "Header=" leaves a column out).',
+        )
+    if not {"email_address", "phone_number", "id"} & set(matched.targets.values()):
+        raise Unusable(
+            "No column has an e-mail address or a phone number, so nobody can be told from anybody"
+            f" (the columns are {quoted(file.source.headers)});"
+            ' say which it is with --map "Header=emailAddress".'
+        )
+    new_fields = {
+        header: types.infer(_texts(file, header, options), organisation.country)
+        for header in matched.unknown
+    }
+    return matched.targets, new_fields
+
+
+def _texts(file: Opened, header: str, options: Options) -> Iterator[str]:
+    """The different texts of a column, as far as memory allows to tell."""
+    index = file.source.headers.index(header)
+    seen: set[str] = set()
+    for chunk in file.source.chunks():
+        for row in chunk.rows:
+            cell = row[index]
+            text = str(cell)
+            if not cell or text in seen:
+                continue
+            if len(seen) < 10_000:
+                seen.add(text)
+            text = (unguard(text) if file.guarded else text).strip()
+            if text == CLEAR:
+                continue
+            if options.date_format:
+                with suppress(ValidationError):
+                    text = cells.day(text, options.date_format).isoformat()
+            yield text
