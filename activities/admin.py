@@ -18,7 +18,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminSelect2Widget,
@@ -43,6 +42,7 @@ from crm.admin.choices import currencies
 from crm.admin.filters import ChoiceFilter, MomentFilter
 from crm.admin.forms import ServiceForm, ServiceFormSet
 from crm.admin.site import DASHBOARD
+from crm.admin.unfold import display
 from organisations.middleware import organisation_of
 from organisations.models import Organisation
 

@@ -1,4 +1,4 @@
-"""Amounts of money: whole numbers of a currency's smallest unit inside, people's notation outside."""
+"""Amounts of money: whole numbers of the smallest unit inside, people's notation outside."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminTextInputWidget,
@@ -26,6 +25,7 @@ from contacts.models import Contact
 from crm.admin.base import OrganisationAdmin, OrganisationInline
 from crm.admin.filters import ChoiceFilter, DateRangeFilter, FormFilter, RangeFilter, TextFilter
 from crm.admin.forms import ServiceForm, ServiceFormSet
+from crm.admin.unfold import display
 from customfields import services
 from customfields.models import CustomField, CustomFieldOption, CustomFieldValue
 from customfields.parts import CustomFieldsPart

@@ -15,8 +15,6 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin
-from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import (
@@ -29,6 +27,7 @@ from unfold.widgets import (
 from crm.admin.base import OrganisationAdmin
 from crm.admin.choices import countries, currencies, timezones
 from crm.admin.forms import ServiceForm, ServiceFormSet
+from crm.admin.unfold import ModelAdmin, action, display
 from crm.api import scopes
 from organisations import roles, services
 from organisations.middleware import organisation_of
@@ -64,7 +63,6 @@ class OrganisationsAdmin(OrganisationAdmin):
     """The organisation one works in; for superusers, all of them."""
 
     form = OrganisationForm
-    exclude = ()
     fields = ("name", "status", "currency_code", "country", "timezone")
     list_display = ("name", "currency_code", "country", "timezone", "status", "created_at")
     ordering = ("name",)
@@ -146,7 +144,7 @@ class MembershipAdmin(OrganisationAdmin):
         return ("person", "email") if obj else ()
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if db_field.name == "role":
             field.queryset = Group.objects.filter(name__in=roles.ROLES).order_by("pk")
             field.widget = UnfoldAdminSelectWidget(choices=field.choices)
@@ -360,7 +358,7 @@ admin.site.unregister(User)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # Unfold's is untyped
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     """Accounts, for superusers. What an account may do is its role in each organisation."""
 
     form = UserChangeForm

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from contacts import services
 from contacts.admin.panels import PANELS
 from contacts.models import Contact, ContactTag, Tag
+from contacts.querysets import ContactQuerySet
 from crm.admin.base import counted
 from crm.admin.forms import Refused
 from crm.admin.widgets import Autocomplete
@@ -51,7 +51,7 @@ def _refuse(form: forms.Form, field: str, error: ValidationError | Conflict) -> 
         form.add_error(field, lines)
 
 
-def _names(contacts: QuerySet[Contact], count: int) -> list[str]:
+def _names(contacts: ContactQuerySet, count: int) -> list[str]:
     """The first of them by name, and how many more."""
     lines = [str(contact) for contact in contacts[:_NAMED]]
     if count > _NAMED:
@@ -59,7 +59,9 @@ def _names(contacts: QuerySet[Contact], count: int) -> list[str]:
     return lines
 
 
-def tag(screen: ContactAdmin, request: HttpRequest, contacts: QuerySet[Any]) -> HttpResponse | None:
+def tag(
+    screen: ContactAdmin, request: HttpRequest, contacts: ContactQuerySet
+) -> HttpResponse | None:
     """Ask which tag, then put it on them."""
     count = screen.chosen(request, contacts)
     if count is None:
@@ -98,7 +100,7 @@ def tag(screen: ContactAdmin, request: HttpRequest, contacts: QuerySet[Any]) -> 
 
 
 def untag(
-    screen: ContactAdmin, request: HttpRequest, contacts: QuerySet[Any]
+    screen: ContactAdmin, request: HttpRequest, contacts: ContactQuerySet
 ) -> HttpResponse | None:
     """Ask which tag, then take it off them."""
     count = screen.chosen(request, contacts)
@@ -134,7 +136,7 @@ def untag(
 
 
 def merge(
-    screen: ContactAdmin, request: HttpRequest, contacts: QuerySet[Any]
+    screen: ContactAdmin, request: HttpRequest, contacts: ContactQuerySet
 ) -> HttpResponse | None:
     """On to the preview of the merge of exactly two; the older one is proposed to stay."""
     ids = sorted(contacts.order_by("pk").values_list("pk", flat=True)[:3])
@@ -146,7 +148,7 @@ def merge(
 
 
 def delete(
-    screen: ContactAdmin, request: HttpRequest, contacts: QuerySet[Any]
+    screen: ContactAdmin, request: HttpRequest, contacts: ContactQuerySet
 ) -> HttpResponse | None:
     """Ask, then delete them one by one, all that goes with them included."""
     count = contacts.order_by()[: MAX_DELETED + 1].count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -16,7 +17,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from contacts import rollups, services
@@ -30,6 +30,7 @@ from contacts.views import by_name, by_total
 from crm import money
 from crm.admin.base import OrganisationAdmin, link
 from crm.admin.forms import Refused, ServiceForm, ServiceFormSet
+from crm.admin.unfold import action, display
 from crm.errors import Conflict
 from organisations.middleware import organisation_of
 from organisations.models import Organisation
@@ -79,14 +80,14 @@ class ContactAdmin(OrganisationAdmin):
     def for_list(self, rows: QuerySet[Contact]) -> QuerySet[Contact]:
         return super().for_list(rows.select_related("rollup"))
 
-    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
         known = getattr(request, "contact_filters", None)
         if known is None:
             known = [TagFilter, LastInteractionFilter, SpendFilter, KindFilter]
             if organisation_of(request) is not None:
                 known += [one for panel in PANELS for one in panel.filters(request)]
             request.contact_filters = known  # type: ignore[attr-defined]
-        return cast("Sequence[Any]", known)
+        return cast("list[Any]", known)
 
     @display(description=gettext_lazy("name"), ordering="name")
     def shown_name(self, obj: Contact) -> str:
@@ -132,19 +133,19 @@ class ContactAdmin(OrganisationAdmin):
         return super().changelist_view(request, {"list_buttons": buttons, **(extra_context or {})})
 
     @admin.action(description=gettext_lazy("Tag"), permissions=["change"])
-    def tag_chosen(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    def tag_chosen(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         return bulk.tag(self, request, queryset)
 
     @admin.action(description=gettext_lazy("Untag"), permissions=["change"])
-    def untag_chosen(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    def untag_chosen(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         return bulk.untag(self, request, queryset)
 
     @admin.action(description=gettext_lazy("Merge two"), permissions=["merge"])
-    def merge_chosen(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    def merge_chosen(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         return bulk.merge(self, request, queryset)
 
     @admin.action(description=gettext_lazy("Delete"), permissions=["delete"])
-    def delete_chosen(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    def delete_chosen(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         return bulk.delete(self, request, queryset)
 
     def has_merge_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -372,7 +373,8 @@ class ContactAdmin(OrganisationAdmin):
         return super().log_change(request, Unnamed(obj), message)
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        return super().log_deletions(request, [Unnamed(obj) for obj in queryset])
+        unnamed: Any = [Unnamed(obj) for obj in queryset]
+        return super().log_deletions(request, unnamed)
 
 
 class Unnamed:
@@ -410,6 +412,10 @@ def totals(contact: Contact) -> list[tuple[str, Any]]:
     ]
 
 
+def _money(amount: int, *, currency_code: str) -> str:
+    return money.show(amount, currency_code)
+
+
 def explained(contact: Contact) -> list[Mapping[str, Any]]:
     """The totals, stored and added up again, and of how many activities each is made."""
     explanation = rollups.explain(contact)
@@ -427,13 +433,13 @@ def explained(contact: Contact) -> list[Mapping[str, Any]]:
         )
 
     own = contact.organisation.currency_code
-    add(_("Total spend"), explanation.total_spend, lambda amount: money.show(amount, own))
+    add(_("Total spend"), explanation.total_spend, partial(_money, currency_code=own))
     for currency, total in explanation.spend_by_currency.items():
         if currency != own:
             add(
                 _("Spend in %(currency)s") % {"currency": currency},
                 total,
-                lambda amount, code=currency: money.show(amount, code),
+                partial(_money, currency_code=currency),
             )
     add(_("Orders"), explanation.total_orders, str)
     add(_("Last interaction"), explanation.last_interacted_at, lambda moment: moment)

@@ -8,13 +8,13 @@ from django.contrib import admin
 from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
 from contacts import services
 from contacts.models import Contact, ReferralInvite
 from crm.admin.base import OrganisationAdmin, link
 from crm.admin.filters import MomentFilter
 from crm.admin.forms import ServiceForm, ServiceFormSet
+from crm.admin.unfold import display
 
 
 class CreatedFilter(MomentFilter):

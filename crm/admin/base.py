@@ -8,7 +8,7 @@ Without an organisation it shows nothing. It writes through services only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import messages
@@ -21,11 +21,10 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-from unfold.admin import ModelAdmin, TabularInline
 
 from crm.admin.forms import Refused, ServiceForm, ServiceFormSet, opened
 from crm.admin.paging import MAX_ROWS, CappedChangeList, CappedPaginator
+from crm.admin.unfold import ModelAdmin, TabularInline
 from crm.admin.widgets import Autocomplete
 from crm.api.ordering import Ordering
 from crm.errors import Conflict
@@ -33,7 +32,7 @@ from organisations.middleware import organisation_of
 from organisations.models import Organisation, TenantModel
 
 if TYPE_CHECKING:
-    from django.contrib.admin.options import _FieldsetSpec
+    pass
 
 
 class Scoped:
@@ -85,7 +84,7 @@ class Scoped:
         return self._owns(request, obj) and super().has_delete_permission(request, obj)  # type: ignore[misc]
 
 
-class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's is untyped
+class OrganisationAdmin(Scoped, ModelAdmin):
     """The screen of one kind of row. See the module.
 
     A subclass says what its form has, which service `write`s it and which one `erase`s it, and
@@ -100,12 +99,12 @@ class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's i
     show_facets = ShowFacets.NEVER
     list_filter_submit = True
     list_fullwidth = True
-    sortable_by: Sequence[str] = ()
-    exclude = ("organisation",)
+    sortable_by: ClassVar[tuple[str, ...]] = ()
+    exclude: ClassVar[tuple[str, ...]] = ("organisation",)
     save_as_continue = False
     warn_unsaved_form = True
     # How columns are sorted by that one query cannot sort: descending → ordering.
-    orderings: Mapping[str, Callable[[bool], Ordering]] = {}
+    orderings: ClassVar[Mapping[str, Callable[[bool], Ordering]]] = {}
     # Model fields that may stand in the address of the list, such as `contact`.
     url_lookups: Sequence[str] = ()
     # What Unfold and the change list read of a row, fetched with the page.
@@ -131,13 +130,13 @@ class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's i
         """Through the queryset's own indexed `search` where there is one."""
         search = getattr(queryset, "search", None)
         if search is None or not search_term.strip():
-            return super().get_search_results(request, queryset, search_term)  # type: ignore[no-any-return]
+            return super().get_search_results(request, queryset, search_term)
         return search(search_term), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Model fields in the address of a list filter it only where an index serves that."""
         try:
-            self.opts.get_field(lookup.split("__")[0])
+            self.opts.get_field(lookup.split("__", maxsplit=1)[0])
         except FieldDoesNotExist:
             return True  # a filter's own parameter
         return lookup in self.url_lookups
@@ -185,14 +184,18 @@ class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's i
         base = kwargs.pop("form", None) or self.form
         refused = getattr(request, "refused", None)
         attributes = opened(organisation_of(request), refused)
-        attributes["inline_paths"] = tuple(inline.formset.path for inline in self.inlines)
+        attributes["inline_paths"] = tuple(
+            getattr(inline.formset, "path", "") for inline in self.inlines
+        )
         kwargs["form"] = type(base.__name__, (base,), attributes)
-        return super().get_form(request, obj, change=change, **kwargs)  # type: ignore[no-any-return]
+        return super().get_form(request, obj, change=change, **kwargs)
 
     def _create_formsets(
         self, request: HttpRequest, obj: Any, change: bool
     ) -> tuple[list[Any], list[Any]]:
-        formsets, inlines = super()._create_formsets(request, obj, change)
+        formsets, inlines = super()._create_formsets(  # type: ignore[misc]  # not in the stubs
+            request, obj, change
+        )
         for formset in formsets:
             formset.refused = getattr(request, "refused", None)
         return formsets, inlines
@@ -226,7 +229,7 @@ class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's i
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> list[dict[str, Any]]:
-        return super().construct_change_message(request, form, None, add)  # type: ignore[no-any-return]
+        return super().construct_change_message(request, form, [], add)
 
     # Deleting
 
@@ -246,7 +249,7 @@ class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's i
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         try:
-            return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]
+            return super().delete_view(request, object_id, extra_context)
         except Refused as refused:
             self.tell(request, refused)
             return HttpResponseRedirect(self.url("change", object_id))
@@ -266,9 +269,11 @@ class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's i
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)  # ours asks and goes through a service
-        return actions  # type: ignore[no-any-return]
+        return actions
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+    def response_action(  # type: ignore[override]  # the stubs know an argument of old
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> Any:
         chosen = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)
         if not all(pk.isdecimal() and len(pk) < 19 for pk in chosen):
             raise Http404
@@ -306,7 +311,7 @@ class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's i
         Confirming posts to the same address with `confirmed`; the rows that an action was called
         for are carried along.
         """
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         carried = [
             (name, value)
             for name in ("action", "select_across", "index", helpers.ACTION_CHECKBOX_NAME)
@@ -366,7 +371,7 @@ class OrganisationAdmin(Scoped, ModelAdmin):  # type: ignore[misc]  # Unfold's i
         }
 
 
-class OrganisationInline(Scoped, TabularInline):  # type: ignore[misc]  # Unfold's is untyped
+class OrganisationInline(Scoped, TabularInline):
     """Rows shown inside another row's form. They are written by that row's service, and whoever
     may change that row may change them."""
 

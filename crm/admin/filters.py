@@ -20,7 +20,7 @@ _INPUT = " ".join(INPUT_CLASSES)
 class FormFilter(admin.SimpleListFilter):
     """A filter that is a small form; `narrow` gets what was given, once it is valid."""
 
-    template: ClassVar[str] = "unfold/filters/filters_field.html"  # type: ignore[misc]
+    template = "unfold/filters/filters_field.html"
     suffixes: ClassVar[tuple[str, ...]] = ("",)
 
     def __init__(
@@ -32,8 +32,8 @@ class FormFilter(admin.SimpleListFilter):
         for name in self.expected_parameters():
             if name in params:
                 params.pop(name)
-        given = {
-            name: request.GET.getlist(str(name))
+        given: dict[str, Any] = {
+            str(name): request.GET.getlist(str(name))
             for name in self.expected_parameters()
             if any(request.GET.getlist(str(name)))
         }
@@ -47,7 +47,7 @@ class FormFilter(admin.SimpleListFilter):
     def has_output(self) -> bool:
         return True
 
-    def expected_parameters(self) -> list[str]:
+    def expected_parameters(self) -> list[str | None]:
         return [f"{self.parameter_name}{suffix}" for suffix in self.suffixes]
 
     def fields(self) -> dict[str, forms.Field]:

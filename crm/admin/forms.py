@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from unfold.forms import PaginationInlineFormSet
 
+from crm.admin.unfold import InlineFormSet
 from crm.errors import Conflict
 from organisations.models import Organisation
-
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
@@ -59,9 +59,9 @@ class ServiceForm(ModelForm):
             if field is None and path.partition("[")[0] in self.inline_paths:
                 self.add_error(None, [_("Correct the rows below.")])
                 continue
-            if field is None and path != NON_FIELD_ERRORS:
-                messages = [f"{path}: {message}" for message in messages]
-            self.add_error(field, [ValidationError(message) for message in messages])
+            where = f"{path}: " if field is None and path != NON_FIELD_ERRORS else ""
+            for message in messages:
+                self.add_error(field, ValidationError(format_html("{}{}", where, message)))
 
     def save(self, commit: bool = True) -> Any:
         """Nothing is written here."""
@@ -75,7 +75,7 @@ class ServiceForm(ModelForm):
         return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
-class ServiceFormSet(PaginationInlineFormSet):  # type: ignore[misc]  # Unfold's is untyped
+class ServiceFormSet(InlineFormSet):
     """Inline rows that are parsed only; `rows` is what a service gets."""
 
     refused: Refused | None = None
@@ -95,12 +95,12 @@ class ServiceFormSet(PaginationInlineFormSet):  # type: ignore[misc]  # Unfold's
                 continue
             index, _bracket, column = rest.partition("]")
             if not index.isdecimal() or int(index) >= len(kept):
-                self._non_form_errors.extend(messages)
+                self.non_form_errors().extend(messages)
                 continue
             form = kept[int(index)]
             column = column.removeprefix(".")
+            # `errors` holds each form's own errors, so these are among them.
             form.add_error(column if column in form.fields else None, messages)
-            self._errors[self.forms.index(form)] = form.errors
 
     def kept_forms(self) -> list[Any]:
         """The filled forms that are not to be deleted, in their order."""

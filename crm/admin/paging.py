@@ -11,8 +11,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
-from unfold.views import ChangeList
 
+from crm.admin.unfold import ChangeList
 from crm.api.ordering import Ordering, Phase
 from organisations.middleware import organisation_of
 from organisations.models import Organisation, TenantModel
@@ -82,7 +82,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # no subscript when
         return self.found > MAX_ROWS
 
 
-class CappedChangeList(ChangeList):  # type: ignore[misc]  # Unfold's is untyped
+class CappedChangeList(ChangeList):
     """A change list over a `CappedPaginator` that sorts only along indexes."""
 
     model_admin: OrganisationAdmin
@@ -95,7 +95,7 @@ class CappedChangeList(ChangeList):  # type: ignore[misc]  # Unfold's is untyped
         """One page of rows; a page past the last is answered with the last."""
         ordering = self._ordering()
         rows: Any = self.queryset if ordering is None else Phases(self.queryset, ordering)
-        paginator = self.model_admin.get_paginator(request, rows, self.list_per_page)
+        paginator: Any = self.model_admin.get_paginator(request, rows, self.list_per_page)
         if self.page_num > paginator.num_pages:
             if paginator.capped:
                 messages.warning(
@@ -126,11 +126,11 @@ class CappedChangeList(ChangeList):  # type: ignore[misc]  # Unfold's is untyped
         descending, index = column.startswith("-"), column.removeprefix("-")
         if not index.isdecimal() or int(index) >= len(self.list_display):
             return None
-        ordering = self.model_admin.orderings.get(self.list_display[int(index)])
+        ordering = self.model_admin.orderings.get(str(self.list_display[int(index)]))
         return ordering(descending) if ordering else None
 
     def get_queryset(
-        self, request: HttpRequest, exclude_parameters: list[str] | None = None
+        self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
     ) -> QuerySet[Any]:
         """The rows that search and filters leave, with what a row shows."""
         return self.model_admin.for_list(super().get_queryset(request, exclude_parameters))
@@ -142,7 +142,8 @@ class CappedChangeList(ChangeList):  # type: ignore[misc]  # Unfold's is untyped
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """One column, and the id in the same direction to break ties: what one index serves."""
-        first, *rest = super().get_ordering(request, queryset)
+        ordering: list[Any] = super().get_ordering(request, queryset)
+        first, *rest = ordering
         if self.params.get(ORDER_VAR) or not rest:
             rest = ["-pk" if first.startswith("-") else "pk"]
         return [first, *rest]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from csp.constants import UNSAFE_EVAL
 from csp.decorators import csp_update
@@ -15,15 +15,15 @@ from django.urls import URLPattern, path, reverse, reverse_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
-from unfold.sites import UnfoldAdminSite
 
+from crm.admin.unfold import UnfoldAdminSite
 from organisations.middleware import organisation_of, switch
 
 # Adds its part to the first page: (request) → context. Apps register theirs in `ready`.
 DASHBOARD: list[Callable[[HttpRequest], dict[str, Any]]] = []
 
 
-class RegularsAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold's is untyped
+class RegularsAdminSite(UnfoldAdminSite):
     """Unfold's site, in one organisation at a time."""
 
     site_title = gettext_lazy("Regulars")
@@ -36,8 +36,8 @@ class RegularsAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold's is u
         return csp_update({"script-src": [UNSAFE_EVAL]})(super().admin_view(view, cacheable))
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        view = csp_update({"script-src": [UNSAFE_EVAL]})(super().login)
-        return view(request, extra_context)  # type: ignore[no-any-return]
+        view: Any = csp_update({"script-src": [UNSAFE_EVAL]})(super().login)
+        return cast(HttpResponse, view(request, extra_context))
 
     def extra_urls(self) -> list[URLPattern]:
         """Unfold puts these before the models' own."""
