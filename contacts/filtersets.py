@@ -131,10 +131,9 @@ class ContactFilterSet(FilterSet):
     ) -> ContactQuerySet:
         """Those that carry all of the tags."""
         tags = Tag.objects.for_organisation(self.organisation)
-        for name in names:
-            tag = tags.named(name).first()
-            contacts = contacts.none() if tag is None else contacts.tagged(tag)
-        return contacts
+        keys = {identity.fold(name) for name in names}
+        found = list(tags.filter(key__in=keys))
+        return contacts.tagged(*found) if len(found) == len(keys) else contacts.none()
 
 
 class TagFilterSet(FilterSet):

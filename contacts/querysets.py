@@ -96,15 +96,18 @@ class ContactQuerySet(TenantQuerySet["Contact"]):
 
         return self.filter(kind=RawSQL(f"'{Contact.Kind(kind).value}'", []))  # noqa: S611  # ours
 
-    def tagged(self, tag: Tag) -> Self:
-        """Those that carry this tag."""
+    def tagged(self, *tags: Tag) -> Self:
+        """Those that carry all of these tags."""
         from contacts.models import ContactTag
 
-        links = ContactTag.objects.across_organisations().filter(tag=tag)
-        few = self._few(links.values_list("contact", flat=True))
+        links = [ContactTag.objects.across_organisations().filter(tag=tag) for tag in tags]
+        first, *others = links
+        for other in others:
+            first = first.filter(contact__in=other.values("contact"))
+        few = self._few(first.values_list("contact", flat=True))
         if few is not None:
             return self.filter(pk__in=few)
-        return self.filter(Exists(links.filter(contact=OuterRef("pk"))))
+        return self.filter(*(Exists(one.filter(contact=OuterRef("pk"))) for one in links))
 
     def with_totals(self, organisation: Organisation, **conditions: Any) -> Self:
         """Those whose totals fit `conditions` on `ContactRollup`.
