@@ -302,7 +302,7 @@ class Activity(TenantModel):
 
     def save(self, **kwargs: Any) -> None:
         """Write the row and, by signal, its contact's totals: both or neither."""
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             if self.pk is not None:
                 self.hold()
             super().save(**kwargs)

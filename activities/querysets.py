@@ -68,7 +68,7 @@ class ActivityQuerySet(TenantQuerySet["Activity"]):
         # In one order everywhere, so that two batches of the same facts never deadlock.
         ordered = sorted(activities, key=lambda row: sorted(row.facts()))
         inserted: list[Activity] = []
-        with transaction.atomic(using=self.db):
+        with transaction.atomic(using=self.db, savepoint=False):
             for start in range(0, len(ordered), rollups.BATCH):
                 inserted += self._insert_ignoring(ordered[start : start + rollups.BATCH])
             if len(activities) == 1:
@@ -118,7 +118,7 @@ class ActivityQuerySet(TenantQuerySet["Activity"]):
         if _COUNTED.isdisjoint(values):
             return super().update(**values)
         updated = 0
-        with transaction.atomic(using=self.db):
+        with transaction.atomic(using=self.db, savepoint=False):
             pks = list(self.order_by("pk").values_list("pk", flat=True))
             for start in range(0, len(pks), rollups.BATCH):
                 some = pks[start : start + rollups.BATCH]
@@ -148,7 +148,7 @@ class ActivityQuerySet(TenantQuerySet["Activity"]):
         """
         if ignore_conflicts or update_conflicts:
             raise NotSupportedError("Activities that may be there already go through insert_new.")
-        with transaction.atomic(using=self.db):
+        with transaction.atomic(using=self.db, savepoint=False):
             rows = super().bulk_create(objs, batch_size)
             _count(rows)
         return rows

@@ -92,7 +92,7 @@ def touch(contact_ids: Iterable[int]) -> None:
     One query for one contact, two for each thousand.
     """
     for ids in _batches(contact_ids):
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             lock(ids).update(changed_at=timezone.now())
 
 
@@ -114,7 +114,7 @@ def apply(organisation: Organisation, changes: Iterable[Change]) -> None:
             deltas[after.contact_id].put_in(after, orders)
     for ids in _batches(deltas):
         batch = {contact_id: deltas[contact_id] for contact_id in ids}
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             lock(ids)
             _increment(batch, organisation.currency_code)
             _increment_foreign(batch, organisation.currency_code)
