@@ -43,7 +43,7 @@ class TenantQuerySet(models.QuerySet[Row]):
 
     def across_organisations(self) -> Self:
         """Every organisation's rows: for subqueries, for superusers and for housekeeping."""
-        clone = self._chain()
+        clone: Self = self._chain()  # type: ignore[attr-defined]
         clone._crosses_organisations = True
         return clone
 
@@ -54,11 +54,10 @@ class TenantQuerySet(models.QuerySet[Row]):
 
     def _names_an_organisation(self) -> bool:
         where = self.query.where
-        return where.connector == AND and any(
-            getattr(getattr(child, "lhs", None), "target", None) is not None
-            and child.lhs.target.name == "organisation"
-            for child in where.children
-        )
+        if where.connector != AND:
+            return False
+        columns = (getattr(getattr(c, "lhs", None), "target", None) for c in where.children)
+        return any(column is not None and column.name == "organisation" for column in columns)
 
     def _require_scope(self) -> None:
         if self._crosses_organisations or self.query.is_empty():
@@ -71,9 +70,9 @@ class TenantQuerySet(models.QuerySet[Row]):
         )
 
     def _fetch_all(self) -> None:
-        if self._result_cache is None:  # type: ignore[has-type]
+        if self._result_cache is None:
             self._require_scope()
-        super()._fetch_all()  # type: ignore[misc]
+        super()._fetch_all()
 
     def iterator(self, *args: Any, **kwargs: Any) -> Iterator[Row]:
         self._require_scope()
