@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 
 from crm.errors import Conflict
 from imports.cells import reasons
@@ -73,7 +74,10 @@ class Batch:
 
 class Importer(Protocol):
     """One kind of file. `prepare` reads a chunk without a query, maybe in another thread while
-    the batch before is written; `write` is called in a transaction, again when it has to be."""
+    the batch before is written; `write` is called in a transaction, again when it has to be.
+    `writes` are the tables that grow."""
+
+    writes: Sequence[type[Model]]
 
     def prepare(self, chunk: Chunk) -> Any: ...
 

@@ -117,9 +117,13 @@ class Running:
         prepare = self.importer.prepare
         chunks = ((chunk, prepare(chunk)) for chunk in after(self.source, report.resumed_at))
         try:
+            if run is not None:
+                tables.refresh_statistics(self.importer.writes)
             for chunk, prepared in _ahead(chunks):
                 batch = self._take(chunk, prepared, before + time.monotonic() - began)
                 report.add(batch)
+                if run is not None:
+                    tables.refresh_statistics(self.importer.writes)
                 if self.progress is not None:
                     self.progress(len(chunk), report)
             report.seconds = before + time.monotonic() - began

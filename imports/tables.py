@@ -114,17 +114,41 @@ def update(model: type[models.Model], ids: Sequence[int], columns: Columns) -> N
             )
 
 
-def any_of(column: str) -> str:
-    """SQL that says that `column` is among the values of one parameter, made by `many`."""
+_BETWEEN = "\x1f"
+
+
+def among_texts(column: str) -> str:
+    """SQL that says that `column` is among the texts of one parameter, made by `texts`.
+
+    On PostgreSQL the planner must not see how many there are: it would take the whole table for
+    quicker when it does not know yet how much that has grown.
+    """
     if on_postgresql():
-        return f"{column} = ANY(%s)"
+        return f"{column} = ANY(ARRAY(SELECT unnest(string_to_array(%s, '{_BETWEEN}'))))"
     return f"{column} IN (SELECT value FROM json_each(%s))"  # noqa: S608  # own names
 
 
-def many(values: Iterable[Any]) -> Any:
-    """The parameter for `any_of`: any number of values in one."""
-    listed = list(values)
-    return listed if on_postgresql() else orjson.dumps(listed).decode()
+def texts(values: Iterable[str]) -> str:
+    """The parameter for `among_texts`: texts without control characters, any number of them."""
+    return _BETWEEN.join(values) if on_postgresql() else orjson.dumps(list(values)).decode()
+
+
+def among_ids(column: str) -> str:
+    """As `among_texts`, for ids; the parameter is made by `ids`."""
+    if on_postgresql():
+        return f"{column} = ANY(ARRAY(SELECT unnest(string_to_array(%s, ','))::bigint))"
+    return f"{column} IN (SELECT value FROM json_each(%s))"  # noqa: S608  # own names
+
+
+def ids(values: Iterable[int]) -> str:
+    """The parameter for `among_ids`."""
+    listed = ",".join(map(str, values))
+    return listed if on_postgresql() else f"[{listed}]"
+
+
+def among_rows(column: str, query: str) -> str:
+    """SQL that says that `column` is among the ids that `query` answers."""
+    return f"{column} = ANY(ARRAY({query}))" if on_postgresql() else f"{column} IN ({query})"
 
 
 def _field_name(model: type[models.Model], attname: str) -> str:
@@ -208,3 +232,24 @@ def _encoder(field: Any) -> Callable[[Any], str]:
     if isinstance(field, models.JSONField):
         return lambda value: _escape(orjson.dumps(value, default=str).decode())
     return str
+
+
+def refresh_statistics(models_written: Sequence[type[models.Model]]) -> None:
+    """Have PostgreSQL look at these tables again when much of them is new to it.
+
+    Before its autovacuum comes round it takes a table that has just grown from nothing for tiny,
+    and reads all of it to find a few keys. Nothing to do on SQLite or inside a transaction.
+    """
+    if not on_postgresql() or connection.in_atomic_block:
+        return
+    with connection.cursor() as cursor:
+        for model in models_written:
+            table = model._meta.db_table
+            cursor.execute(
+                "SELECT n_mod_since_analyze > 5000 + 0.5 * n_live_tup "
+                "FROM pg_stat_user_tables WHERE relid = %s::regclass",
+                [table],
+            )
+            row = cursor.fetchone()
+            if row and row[0]:
+                cursor.execute(f'ANALYZE "{table}"')

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError
-from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
 from contacts import identity, rollups
@@ -267,23 +266,24 @@ class Book:
     def _read(
         self, emails: Collection[str], phones: Collection[str], ids: Collection[int]
     ) -> list[Person]:
-        wanted, params = [], []
+        wanted: list[str] = []
+        params: list[Any] = []
         table = Contact._meta.db_table
-        for column, keys in (
-            ("email_key", emails),
-            ("phone_number_e164", phones),
-            ("id", ids),
+        for condition, keys in (
+            (tables.among_texts("email_key"), tables.texts(emails) if emails else None),
+            (tables.among_texts("phone_number_e164"), tables.texts(phones) if phones else None),
+            (tables.among_ids("id"), tables.ids(ids) if ids else None),
         ):
-            if keys:
+            if keys is not None:
                 wanted.append(
-                    f"SELECT id FROM {table} WHERE organisation_id = %s "  # noqa: S608  # own names
-                    f"AND {tables.any_of(column)}"
+                    f"SELECT id FROM {table} WHERE organisation_id = %s AND {condition}"  # noqa: S608
                 )
-                params += [self.organisation.pk, tables.many(keys)]
+                params += [self.organisation.pk, keys]
         if not wanted:
             return []
-        contacts = Contact.objects.for_organisation(self.organisation).filter(
-            pk__in=RawSQL(" UNION ".join(wanted), params)  # noqa: S611  # nothing of the file's
+        among = tables.among_rows(f"{table}.id", " UNION ".join(wanted))
+        contacts = Contact.objects.for_organisation(self.organisation).extra(  # noqa: S610
+            where=[among], params=params
         )
         if self._draft is None:
             contacts = contacts.select_for_update(no_key=True)

@@ -8,17 +8,18 @@ from typing import Any, Literal
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from contacts import services
 from contacts.identity import full_name
-from contacts.models import Contact
+from contacts.models import Contact, ContactRollup
 from contacts.services.profiles import the_one_of, without_weak_identifiers
 from contacts.services.values import assign, read, require_identifier
 from crm.errors import Conflict
 from customfields import values as custom_values
 from customfields.definitions import Definitions
-from customfields.models import CustomField
+from customfields.models import CustomField, CustomFieldValue
 from imports.batches import Batch, Failure, Record
 from imports.files.source import Chunk
 from imports.models import What
@@ -33,6 +34,8 @@ Outcome = Literal["created", "updated", "unchanged"]
 class PeopleImporter:
     """Creates and updates contacts by the rules of `contacts.services.upsert`, row by row, and
     writes them by the batch."""
+
+    writes: Sequence[type[Model]] = (Contact, ContactRollup, CustomFieldValue)
 
     def __init__(
         self,

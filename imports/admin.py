@@ -1,0 +1,95 @@
+"""Imports and what became of them, in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm.admin.base import OrganisationAdmin
+from crm.admin.unfold import display
+from imports.models import Import
+
+
+@admin.register(Import)
+class ImportAdmin(OrganisationAdmin):
+    """The report of each import. Files are imported on the server (docs/importing.md)."""
+
+    list_display = (
+        "file_name",
+        "kind",
+        "coloured_status",
+        "rows_done",
+        "created_rows",
+        "updated_rows",
+        "unchanged_rows",
+        "failed_rows",
+        "created_at",
+    )
+    ordering = ("-created_at", "-id")
+    fieldsets = (
+        (None, {"fields": ("file_name", "kind", "coloured_status", "created_at", "took")}),
+        (
+            gettext_lazy("Report"),
+            {
+                "fields": (
+                    "rows_done",
+                    "created_rows",
+                    "updated_rows",
+                    "unchanged_rows",
+                    "failed_rows",
+                    "errors_file",
+                ),
+                "description": gettext_lazy(
+                    "Rows that failed are in the errors file, on the server, with the reason "
+                    "beside each: mend them there and import that file."
+                ),
+            },
+        ),
+        (gettext_lazy("Columns"), {"fields": ("columns",)}),
+        (gettext_lazy("Options"), {"fields": ("chosen",)}),
+    )
+
+    @display(
+        description=gettext_lazy("status"),
+        label={
+            Import.Status.RUNNING: "info",
+            Import.Status.COMPLETED: "success",
+            Import.Status.UNDOING: "warning",
+            Import.Status.UNDONE: "warning",
+        },
+    )
+    def coloured_status(self, obj: Import) -> tuple[str, str]:
+        return obj.status, obj.get_status_display()
+
+    @display(description=gettext_lazy("took"))
+    def took(self, obj: Import) -> str:
+        return _("%(seconds)s seconds") % {"seconds": f"{obj.seconds:,.1f}"}
+
+    @display(description=gettext_lazy("columns"))
+    def columns(self, obj: Import) -> SafeString | str:
+        return pairs((header, target or _("left out")) for header, target in obj.mapping.items())
+
+    @display(description=gettext_lazy("options"))
+    def chosen(self, obj: Import) -> SafeString | str:
+        return pairs((name, value) for name, value in obj.options.items() if value)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None and super().has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # it is what an undo goes by
+
+
+def pairs(items: Any) -> SafeString | str:
+    """`header → field`, a line each."""
+    lines = format_html_join("", "<li>{} → <strong>{}</strong></li>", items)
+    return format_html('<ul class="rg-lines">{}</ul>', lines) if lines else "—"
