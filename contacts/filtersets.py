@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from contacts import identity
 from contacts.models import Contact, ReferralInvite, Tag
@@ -66,12 +67,12 @@ class ContactFilterSet(FilterSet):
     """Which contacts to list."""
 
     email_address = TextFilter(repeatable=True, method="having_email")
-    phone_number = TextFilter(method="having_phone", description="In any spelling.")
+    phone_number = TextFilter(method="having_phone", description=_("In any spelling."))
     search = TextFilter(
         method="found",
-        description="Part of a name, an e-mail or a phone number; every word must be found.",
+        description=_("Part of a name, an e-mail or a phone number; every word must be found."),
     )
-    tag = TextFilter(repeatable=True, method="tagged", description="All of the tags named.")
+    tag = TextFilter(repeatable=True, method="tagged", description=_("All of the tags named."))
     kind = ChoiceFilter(choices=Contact.Kind.choices, method="of_kind")
     dob = DateRange(days=True)
     created_at = DateRange()
@@ -139,7 +140,7 @@ class ContactFilterSet(FilterSet):
 class TagFilterSet(FilterSet):
     """Which tags to list."""
 
-    name = TextFilter(method="named", description="Whatever the case and accents.")
+    name = TextFilter(method="named", description=_("Whatever the case and accents."))
     kind = ChoiceFilter(choices=Tag.Kind.choices)
     created_at = DateRange()
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.core.validators import validate_email
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
 
@@ -120,7 +121,9 @@ class Contact(TenantModel):
             ),
             # order[name]
             models.Index(
-                fields=["organisation", "name", "id"],
+                models.F("organisation"),
+                Lower("name"),
+                models.F("id"),
                 name="contact_name",
                 condition=models.Q(merged_into=None),
             ),

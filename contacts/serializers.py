@@ -1,11 +1,12 @@
-"""The JSON of contacts, tags and referral invites (../docs/api.md, 2 and 5)."""
+"""The JSON of contacts, tags and referral invites."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
 from contacts import details
@@ -40,7 +41,7 @@ class AddressSerializer(Serializer):
     county = CharField(max_length=120, required=False, allow_blank=True)
     postcode = CharField(max_length=20, required=False, allow_blank=True)
     country = CharField(
-        max_length=2, required=False, allow_blank=True, help_text="ISO 3166-1 alpha-2."
+        max_length=2, required=False, allow_blank=True, help_text=_("ISO 3166-1 alpha-2.")
     )
 
 
@@ -53,24 +54,12 @@ class TagSerializer(ModelSerializer[Tag]):
         read_only_fields = ["id", "kind", "createdAt"]
 
 
-_CARRIED_TAG = {
-    "type": "object",
-    "properties": {
-        "id": {"type": "integer", "readOnly": True},
-        "name": {"type": "string", "maxLength": 100},
-        "kind": {"type": "string", "enum": Tag.Kind.values, "readOnly": True},
-    },
-    "required": ["name"],
-}
-
-
-@extend_schema_field({"type": "array", "items": _CARRIED_TAG})
 class TagsField(serializers.Field[list[str], Any, Any, Any]):
     """Tags by name: `["VIP"]`, or the objects that a contact was read with."""
 
     default_error_messages = {
-        "not_a_list": "Give an array of names.",
-        "no_name": "Give a name, or an object with a name.",
+        "not_a_list": _("Give an array of names."),
+        "no_name": _("Give a name, or an object with a name."),
     }
 
     def to_internal_value(self, data: Any) -> list[str]:
@@ -86,6 +75,27 @@ class TagsField(serializers.Field[list[str], Any, Any, Any]):
 
     def to_representation(self, value: Any) -> Any:
         return [{"id": tag.pk, "name": tag.name, "kind": tag.kind} for tag in value.all()]
+
+
+class TagsFieldSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Objects in answers; names or objects in requests."""
+
+    target_class = TagsField
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """The field's JSON schema in one direction."""
+        name = {"type": "string", "minLength": 1, "maxLength": 100}
+        tag = {
+            "type": "object",
+            "properties": {
+                "id": {"type": "integer"},
+                "name": name,
+                "kind": {"type": "string", "enum": Tag.Kind.values},
+            },
+            "required": ["name"] if direction == "request" else ["id", "name", "kind"],
+        }
+        items = {"anyOf": [name, tag]} if direction == "request" else tag
+        return {"type": "array", "items": items}
 
 
 class ContactSerializer(Serializer):
@@ -129,6 +139,12 @@ class ContactSerializer(Serializer):
 
     def to_representation(self, instance: Contact) -> dict[str, Any]:
         return details.told([instance], self.organisation.currency_code)[0]
+
+
+class ContactBatchSerializer(Serializer):
+    """The body of a batch, as it is described: each row is read by itself."""
+
+    contacts = ContactSerializer(many=True)
 
 
 class OtherContactSerializer(Serializer):

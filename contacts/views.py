@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, cast
 
+from django.db.models.functions import Lower
 from django.http import Http404
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -20,6 +22,7 @@ from contacts.parts import PARTS
 from contacts.querysets import ContactQuerySet
 from contacts.serializers import (
     ChangeReferralInviteSerializer,
+    ContactBatchSerializer,
     ContactSerializer,
     OtherContactSerializer,
     ReferralInviteSerializer,
@@ -27,6 +30,7 @@ from contacts.serializers import (
 )
 from crm.api import batches
 from crm.api.ordering import Ordering, Phase, Term, by, unset_last_by
+from crm.api.schema import BATCH_ANSWER
 from crm.api.viewsets import OrganisationViewSet
 
 
@@ -49,12 +53,13 @@ def by_total(path: str) -> Callable[[bool], Ordering]:
 
 
 def by_name(descending: bool) -> Ordering:
-    """By name; contacts without one come last."""
+    """By name, whatever its case; contacts without one come last."""
 
     def phases(contacts: Any) -> list[Phase]:
+        named = contacts.annotate(lower_name=Lower("name"))
         return [
-            Phase(contacts.filter(name__gt=""), [Term("name", descending)]),
-            Phase(contacts.filter(name=""), [Term("pk", True)]),
+            Phase(named.filter(lower_name__gt=""), [Term("lower_name", descending)]),
+            Phase(named.filter(lower_name=""), [Term("pk", True)]),
         ]
 
     return Ordering("-name" if descending else "name", phases)
@@ -86,7 +91,9 @@ class ContactViewSet(OrganisationViewSet[Contact]):
         "create": [
             {
                 "name": "onConflict",
-                "description": "What to do when there is such a contact: `fail` answers 409.",
+                "description": gettext_lazy(
+                    "What to do when there is such a contact: `fail` answers 409."
+                ),
                 "schema": {"type": "string", "enum": ["update", "fail"], "default": "update"},
             }
         ],
@@ -214,6 +221,7 @@ class ContactViewSet(OrganisationViewSet[Contact]):
         other: Contact = serializer.validated_data["contact"]
         return other
 
+    @extend_schema(request=ContactBatchSerializer, responses=BATCH_ANSWER)
     @action(detail=False, methods=["post"])
     def batch(self, request: Request) -> Any:
         """Create or update up to 1,000 contacts."""

@@ -160,3 +160,13 @@ def test_count_is_told_when_asked_for(api: Any, people: dict[str, int]) -> None:
     response = api.get("/contacts?count=true&itemsPerPage=1&order[lastInteractedAt]=asc")
 
     assert response["X-Total-Count"] == "4"
+
+
+def test_names_are_sorted_whatever_their_case(api: Any) -> None:
+    for number, name in enumerate(("bob", "Cat", "Ann", "ann")):
+        api.post("/contacts", {"emailAddress": f"{number}@example.com", "name": name})
+    api.post("/contacts", {"emailAddress": "nameless@example.com"})
+
+    names = [one["name"] for one in api.get("/contacts?order[name]=asc").json()]
+
+    assert [name.lower() for name in names] == ["ann", "ann", "bob", "cat", ""]
