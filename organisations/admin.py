@@ -322,7 +322,7 @@ class ApiKeyAdmin(OrganisationAdmin):
 
     @action(
         description=gettext_lazy("Revoke"),
-        permissions=["change"],
+        permissions=["organisations.change_apikey"],
         icon="block",
         variant=ActionVariant.DANGER,
     )

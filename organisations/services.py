@@ -53,13 +53,14 @@ def create_organisation(
 
 @transaction.atomic
 def update_organisation(*, organisation: Organisation, values: Mapping[str, Any]) -> Organisation:
-    """Change some of `CHANGEABLE`. Raises ValidationError by field."""
+    """Change some of `CHANGEABLE`; answers it as it is now. Raises ValidationError by field."""
+    current = Organisation.objects.select_for_update().get(pk=organisation.pk)
     for field in CHANGEABLE:
         if field in values:
-            setattr(organisation, field, values[field])
-    organisation.full_clean()
-    organisation.save()
-    return organisation
+            setattr(current, field, values[field])
+    current.full_clean()
+    current.save()
+    return current
 
 
 @transaction.atomic

@@ -277,7 +277,9 @@ class OrganisationAdmin(Scoped, ModelAdmin):
         chosen = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)
         if not all(pk.isdecimal() and len(pk) < 19 for pk in chosen):
             raise Http404
-        return super().response_action(request, queryset)
+        # Services stream ids from it, which rows fetched along would only hinder.
+        bare = queryset.select_related(None).prefetch_related(None)
+        return super().response_action(request, bare)
 
     def chosen(self, request: HttpRequest, queryset: QuerySet[Any]) -> int | None:
         """How many rows an action is for; None, with a message, when that is too many."""

@@ -1,0 +1,103 @@
+"""One row of each kind that the admin shows, for any organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.utils import timezone
+
+from activities import services as activities
+from activities.models import Activity, ActivityType, Booking, GolfReservation, TableReservation
+from contacts import services as contacts
+from contacts.models import Contact, ReferralInvite, Tag
+from customfields import services as custom_fields
+from customfields.models import CustomField
+from imports.models import Import
+from organisations import roles, services
+from organisations.models import ApiKey, Membership, Organisation
+
+
+def contact(organisation: Organisation, **values: Any) -> Contact:
+    number = Contact.objects.across_organisations().count()
+    given = {"email_address": f"secret{number}@example.com", "name": f"Secret {number}"}
+    made, _created = contacts.upsert(organisation=organisation, values={**given, **values})
+    return made
+
+
+def activity(organisation: Organisation, **values: Any) -> Activity:
+    given: dict[str, Any] = {
+        "type": "Purchase",
+        "source": "till",
+        "happened_at": timezone.now(),
+        "spend": 4500,
+    }
+    if "contact" not in values:
+        values["contact"] = contact(organisation)
+    made, _created = activities.record(organisation=organisation, **{**given, **values})
+    return made
+
+
+def booking(organisation: Organisation) -> Booking:
+    made = activity(
+        organisation,
+        type="Booking",
+        booking={"external_reference": "SECRET-B", "status": "Confirmed", "number_of_guests": 2},
+    )
+    assert made.booking is not None
+    return made.booking
+
+
+def table(organisation: Organisation) -> TableReservation:
+    made = activity(
+        organisation,
+        type="Table reservation",
+        table_reservation={"origin": "x", "origin_reference": "SECRET-T", "party_size": 2},
+    )
+    assert made.table_reservation is not None
+    return made.table_reservation
+
+
+def golf(organisation: Organisation) -> GolfReservation:
+    made = activity(
+        organisation,
+        type="Golf reservation",
+        golf_reservation={"origin": "x", "origin_reference": "SECRET-G", "holes": 9},
+    )
+    assert made.golf_reservation is not None
+    return made.golf_reservation
+
+
+def member(organisation: Organisation, role: str = roles.STAFF) -> Membership:
+    number = Membership.objects.across_organisations().count()
+    made, _created = services.add_member(
+        organisation=organisation,
+        email=f"secret-member{number}@example.com",
+        role=Group.objects.get(name=role),
+    )
+    return made
+
+
+def field(organisation: Organisation, **values: Any) -> CustomField:
+    given = {"label": "Secret field", "type": "Text", **values}
+    return custom_fields.define(organisation=organisation, **given)
+
+
+ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
+    Organisation: lambda organisation: organisation,
+    Membership: member,
+    ApiKey: lambda org: services.create_api_key(organisation=org, name="Secret key")[0],
+    Contact: contact,
+    Tag: lambda org: contacts.create_tag(organisation=org, name="Secret tag")[0],
+    ReferralInvite: lambda org: contacts.create_invite(contact=contact(org), code="SECRETCODE"),
+    CustomField: field,
+    Activity: activity,
+    ActivityType: lambda org: activities.define_type(organisation=org, name="Secret type"),
+    Booking: booking,
+    TableReservation: table,
+    GolfReservation: golf,
+    Import: lambda org: Import.objects.create(
+        organisation=org, kind="contacts", file_name="secret.csv", digest="0" * 64
+    ),
+}
