@@ -60,6 +60,12 @@ def _no_rate_limit(settings: Any) -> None:
     settings.API_RATE_LIMIT = "1000000/s"
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """A password hash that costs an attacker a second costs every test one too."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def organisation(db: None) -> Organisation:
     """A British organisation that counts in pounds."""
