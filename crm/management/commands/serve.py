@@ -13,6 +13,7 @@ from crm.startup import require_migrated
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # `make check` runs them; here they would only delay the start
     help = (
         "Serves crm.wsgi:application with Granian on HOST and PORT, with WEB_WORKERS processes of "
         "WEB_THREADS threads. SIGTERM lets requests finish."
