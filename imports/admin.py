@@ -52,7 +52,7 @@ class ImportAdmin(OrganisationAdmin):
             },
         ),
         (gettext_lazy("Columns"), {"fields": ("columns",)}),
-        (gettext_lazy("Options"), {"fields": ("chosen",)}),
+        (gettext_lazy("Options"), {"fields": ("options_given",)}),
     )
 
     @display(
@@ -76,7 +76,7 @@ class ImportAdmin(OrganisationAdmin):
         return pairs((header, target or _("left out")) for header, target in obj.mapping.items())
 
     @display(description=gettext_lazy("options"))
-    def chosen(self, obj: Import) -> SafeString | str:
+    def options_given(self, obj: Import) -> SafeString | str:
         return pairs((name, value) for name, value in obj.options.items() if value)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
