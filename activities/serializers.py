@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError as ModelError
 from django.utils.translation import gettext_lazy as _
@@ -149,7 +149,10 @@ def _count() -> WholeNumberField:
 
 
 class ReservationSerializer(Serializer):
-    """What bookings and reservations have in common."""
+    """What bookings and reservations have in common. Within an activity the id or IRI of one that
+    is there may stand instead."""
+
+    resource: ClassVar[str]
 
     id = IntegerField(read_only=True)
     contact = IntegerField(read_only=True, source="contact_id")
@@ -162,12 +165,19 @@ class ReservationSerializer(Serializer):
         fields["updatedAt"] = DateTimeField(read_only=True, source="updated_at")
         return fields
 
+    def to_internal_value(self, data: Any) -> Any:
+        if self.parent is not None and isinstance(data, int | str):
+            return reference(data, self.resource)
+        return super().to_internal_value(data)
+
     def to_representation(self, instance: Reservation) -> dict[str, Any]:
         return represent_reservation(instance)
 
 
 class BookingSerializer(ReservationSerializer):
     """A stay."""
+
+    resource = "bookings"
 
     check_in = _moment()
     check_out = _moment()
@@ -185,6 +195,8 @@ class BookingSerializer(ReservationSerializer):
 class GolfReservationSerializer(ReservationSerializer):
     """A tee time."""
 
+    resource = "golf-reservations"
+
     holes = WholeNumberField(required=False, allow_null=True, min_value=0, max_value=2**15 - 1)
     start_time = _moment()
     origin_reference = _text(max_length=255)
@@ -196,6 +208,8 @@ class GolfReservationSerializer(ReservationSerializer):
 
 class TableReservationSerializer(ReservationSerializer):
     """A table at a restaurant."""
+
+    resource = "table-reservations"
 
     start_time = _moment()
     party_size = _count()

@@ -34,11 +34,10 @@ def correct(*, activity: Activity, values: Mapping[str, Any]) -> Activity:
         name: ValidationError(_("This is read-only."), "read_only")
         for name in values.keys() - CORRECTABLE
     }
-    columns = clean(
-        Activity,
-        {name: values[name] for name in values if name in CORRECTABLE - {"contact"}},
-        errors,
-    )
+    given = {name: values[name] for name in values if name in CORRECTABLE - {"contact"}}
+    if "currency_code" in given:
+        given["currency_code"] = given["currency_code"] or organisation.currency_code
+    columns = clean(Activity, given, errors)
     refuse_the_future(columns, errors)
     if "contact" in values and values["contact"] is None:
         errors["contact"] = required()

@@ -143,20 +143,29 @@ def _write(organisation: Organisation, drafts: Sequence[Draft]) -> None:
     that can be taken is recorded."""
     waiting = drafts
     while waiting:
-        stated: dict[Fact, Draft] = {}
+        asked: set[Fact] = set()
         now: list[Draft] = []
         later: list[Draft] = []
         for draft in waiting:
-            (later if draft.facts & stated.keys() else now).append(draft)
-            for fact in draft.facts:
-                stated.setdefault(fact, draft)
+            (later if draft.facts & asked else now).append(draft)
+            asked |= draft.facts
         _write_distinct(organisation, now)
-        for draft in later:
-            same = [stated[fact] for fact in sorted(draft.facts) if stated[fact] is not draft]
-            first = next((one for one in same if not one.open and one.error is None), None)
-            if first is not None:
-                draft.existing = first.existing or first.activity
+        told = [draft.existing or draft.activity for draft in now if draft.error is None]
+        _settle_repeats(later, {fact: row for row in told for fact in row.facts()})
         waiting = [draft for draft in later if draft.open]
+
+
+def _settle_repeats(drafts: Iterable[Draft], held: Mapping[Fact, Activity]) -> None:
+    """Settle those that repeat a fact that is `held` by now, save where the row of an earlier draft
+    may hold it first."""
+    undecided: set[Fact] = set()
+    for draft in drafts:
+        if not draft.facts & undecided:
+            draft.existing = next(
+                (held[fact] for fact in sorted(draft.facts) if fact in held), None
+            )
+        if draft.existing is None:
+            undecided |= draft.facts
 
 
 def _write_distinct(organisation: Organisation, drafts: Sequence[Draft]) -> None:

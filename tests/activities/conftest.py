@@ -29,9 +29,9 @@ def purchase(contact: Any, **values: Any) -> dict[str, Any]:
 @pytest.fixture
 def contact(organisation: Organisation) -> Contact:
     """A contact of `organisation`."""
-    return services.upsert(
-        organisation=organisation, values={"email_address": "jane@example.com"}
-    )[0]
+    return services.upsert(organisation=organisation, values={"email_address": "jane@example.com"})[
+        0
+    ]
 
 
 @pytest.fixture(autouse=True)

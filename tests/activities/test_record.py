@@ -212,9 +212,9 @@ def test_another_organisations_rows_are_not_there(
     assert theirs.delete(f"/activities/{pk}").status_code == 404
     # The same references are other facts there.
     assert (
-        theirs.post(
-            "/activities", purchase(own, booking={"externalReference": "B1"})
-        ).json()["booking"]["id"]
+        theirs.post("/activities", purchase(own, booking={"externalReference": "B1"})).json()[
+            "booking"
+        ]["id"]
         != booking
     )
 

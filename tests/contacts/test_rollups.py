@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -99,11 +101,11 @@ class Totals(RuleBasedStateMachine):
     def record(self, at: int, given: dict[str, Any]) -> None:
         services.record(organisation=self.organisation, contact=self.contacts[at], **given)
 
-    @rule(email=st.sampled_from(["c0@example.com", "c2@example.com", "x@example.com"]), given=values())
+    @rule(
+        email=st.sampled_from(["c0@example.com", "c2@example.com", "x@example.com"]), given=values()
+    )
     def record_for_an_object(self, email: str, given: dict[str, Any]) -> None:
-        services.record(
-            organisation=self.organisation, contact={"email_address": email}, **given
-        )
+        services.record(organisation=self.organisation, contact={"email_address": email}, **given)
 
     @rule(rows=st.lists(st.tuples(AT, values()), max_size=6), atomic=st.booleans())
     def record_batch(self, rows: list[Any], atomic: bool) -> None:
@@ -115,9 +117,7 @@ class Totals(RuleBasedStateMachine):
 
     @rule(at=AT, given=values(external_reference=st.none()))
     def create_the_row(self, at: int, given: dict[str, Any]) -> None:
-        Activity.objects.create(
-            organisation=self.organisation, contact=self.contact(at), **given
-        )
+        Activity.objects.create(organisation=self.organisation, contact=self.contact(at), **given)
 
     @rule(rows=st.lists(st.tuples(AT, values(external_reference=st.none())), max_size=5))
     def create_rows_in_bulk(self, rows: list[Any]) -> None:
@@ -143,10 +143,8 @@ class Totals(RuleBasedStateMachine):
     def correct(self, at: int, change: dict[str, Any]) -> None:
         if "contact" in change:
             change = change | {"contact": self.contacts[change["contact"]]}
-        try:
+        with contextlib.suppress(Conflict):
             services.correct(activity=self.activity(at), values=change)
-        except Conflict:
-            pass
 
     @precondition(some)
     @rule(at=ROW, contact=AT, spend=SPEND, moment=MOMENT, fields=st.booleans())
@@ -212,20 +210,16 @@ class Totals(RuleBasedStateMachine):
 
     @rule(survivor=AT, absorbed=AT)
     def merge(self, survivor: int, absorbed: int) -> None:
-        try:
+        with suppress(ValidationError, Conflict):  # into itself, or one that was redacted
             contact_services.merge(survivor=self.contact(survivor), absorbed=self.contact(absorbed))
-        except (ValidationError, Conflict):
-            pass  # into itself, or one that was redacted
 
     @rule(at=AT)
     def unmerge(self, at: int) -> None:
         contacts = Contact.objects.for_organisation(self.organisation)
         absorbed = contacts.get(pk=self.contacts[at])
         if absorbed.merged_into is not None:
-            try:
+            with contextlib.suppress(Conflict):
                 contact_services.unmerge(survivor=absorbed.merged_into, absorbed=absorbed)
-            except Conflict:
-                pass
 
     @rule(counts=st.booleans())
     def change_what_an_order_is(self, counts: bool) -> None:
