@@ -102,6 +102,7 @@ class OrganisationAdmin(Scoped, ModelAdmin):
     sortable_by: ClassVar[tuple[str, ...]] = ()
     exclude: ClassVar[tuple[str, ...]] = ("organisation",)
     save_as_continue = False
+    change_form_before_template = "admin/version.html"
     warn_unsaved_form = True
     # How columns are sorted by that one query cannot sort: descending → ordering.
     orderings: ClassVar[Mapping[str, Callable[[bool], Ordering]]] = {}
@@ -219,6 +220,16 @@ class OrganisationAdmin(Scoped, ModelAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         stored = self.get_queryset(request).get(pk=form.instance.pk) if change else None
+        shown = request.POST.get("_version")
+        if stored is not None and shown and shown != stored.updated_at.isoformat():
+            raise Refused(
+                Conflict(
+                    _(
+                        "Somebody else changed this after you opened it. Your entries are below; "
+                        "saving again overwrites theirs."
+                    )
+                )
+            )
         try:
             written = self.write(request, stored, form, list(formsets))
         except (ValidationError, Conflict) as error:

@@ -83,6 +83,14 @@ class ServiceFormSet(InlineFormSet):
     # A column that people order the rows by, by dragging.
     place: ClassVar[str | None] = None
 
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """Django's, but the id of a row is looked for among the rows that are shown here, not in
+        the whole table, which may not be read without an organisation."""
+        super().add_fields(form, index)
+        key = form.fields.get(self.model._meta.pk.name)
+        if isinstance(key, forms.ModelChoiceField):
+            key.queryset = self.get_queryset()
+
     def full_clean(self) -> None:
         """Django's, and what the service said of each row (`addresses[0].country`)."""
         super().full_clean()

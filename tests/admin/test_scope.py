@@ -254,9 +254,7 @@ def test_a_role_holds_only_where_it_was_given(
 
     owner = rows.member(organisation, roles.OWNER)
     read_only = rows.member(other_organisation, roles.READ_ONLY)
-    Membership.objects.create(
-        organisation=other_organisation, user=owner.user, role=read_only.role
-    )
+    Membership.objects.create(organisation=other_organisation, user=owner.user, role=read_only.role)
     client = signed_in(owner.user)
     switch = reverse("admin:switch_organisation")
     client.post(switch, {"organisation": organisation.pk})
