@@ -209,13 +209,8 @@ class CustomFieldValue(TenantModel):
                     name=f"custom_{column}",
                     condition=Q(**{f"{column}__isnull": False}),
                 )
-                for column in (
-                    "value_text",
-                    "value_number",
-                    "value_date",
-                    "value_bool",
-                    "value_option",
-                )
+                for column in VALUE_COLUMNS
+                if column != "value_long"
             ),
         ]
 

@@ -15,15 +15,10 @@ from customfields.models import CustomField
 from customfields.querysets import HeldValue, held_by
 from customfields.types import TYPES
 
+_TYPED = [{"title": name, **kind.schema} for name, kind in TYPES.items()]
 ANYTHING: dict[str, Any] = {
     "description": "As the field's type has it, or as a text; null clears.",
-    "oneOf": [
-        {"type": "string"},
-        {"type": "number"},
-        {"type": "boolean"},
-        {"type": "array", "items": {"type": "string"}},
-        {"type": "null"},
-    ],
+    "anyOf": [*_TYPED, {"type": "string"}, {"type": "null"}],
 }
 _OPTION = {
     "type": "object",
@@ -36,12 +31,7 @@ _OPTION = {
 }
 TYPED: dict[str, Any] = {
     "description": "The value in JSON's own type, which the field's type says.",
-    "oneOf": [
-        {"type": "string"},
-        {"type": "number"},
-        {"type": "boolean"},
-        {"type": "array", "items": {"type": "string"}},
-    ],
+    "anyOf": _TYPED,
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 from django.db import connection, models
@@ -23,21 +24,11 @@ def column(name: str) -> models.Field[Any, Any]:
     return cast("models.Field[Any, Any]", CustomFieldValue._meta.get_field(name))
 
 
-_COLUMNS = tuple(column(name).column for name in VALUE_COLUMNS)
+_COLUMNS = tuple(str(column(name).column) for name in VALUE_COLUMNS)
 _TABLE = CustomFieldValue._meta.db_table
 
-# A row to be written: contact, field, the value columns, unique key.
-_SOURCE = {
-    "contact_id": "bigint",
-    "field_id": "bigint",
-    "value_text": "varchar",
-    "value_long": "text",
-    "value_number": "numeric",
-    "value_date": "date",
-    "value_bool": "boolean",
-    "value_option_id": "bigint",
-    "unique_key": "varchar",
-}
+# What is told of a row to be written.
+_GIVEN = ("contact_id", "field_id", *_COLUMNS, "unique_key")
 
 
 class Row(NamedTuple):
@@ -129,8 +120,8 @@ def _insert(organisation: Organisation, rows: Sequence[Row], *, multiple: bool) 
         *([row.cells[position] for row in rows] for position in range(len(_COLUMNS))),
         [row.unique_key for row in rows],
     ]
-    given, params = _given(tuple(_SOURCE), columns)
-    names = ", ".join(_SOURCE)
+    given, params = _given(_GIVEN, columns)
+    names = ", ".join(_GIVEN)
     now = column("updated_at").get_db_prep_save(timezone.now(), connection)
     conflict = (
         "(contact_id, field_id, value_option_id) WHERE multiple DO NOTHING"
@@ -166,13 +157,20 @@ def _given(names: Sequence[str], columns: Sequence[list[Any]]) -> tuple[str, lis
     """A query whose rows are those of `columns`, and its parameters: one or a few, however many
     rows there are."""
     if connection.vendor == "postgresql":
-        arrays = ", ".join(f"%s::{_SOURCE[name]}[]" for name in names)
+        arrays = ", ".join(f"%s::{_array_type(name)}[]" for name in names)
         return f"SELECT * FROM unnest({arrays}) AS given({', '.join(names)})", list(columns)  # noqa: S608
     selected = ", ".join(
         f"json_extract(value, '$[{index}]') AS {name}" for index, name in enumerate(names)
     )
     rows = json.dumps(list(zip(*columns, strict=True)))
     return f"SELECT {selected} FROM json_each(%s)", [rows]  # noqa: S608
+
+
+@cache
+def _array_type(name: str) -> str:
+    (kept,) = (one for one in CustomFieldValue._meta.fields if one.column == name)
+    # Without its length: a cast to that would cut a text, not refuse it.
+    return (kept.db_type(connection) or "").partition("(")[0]
 
 
 def _run(sql: str, params: Sequence[Any]) -> set[int]:
