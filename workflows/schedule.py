@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import close_old_connections
+from django.db import connection
 from django.utils import timezone
 
 from workflows.models import ScheduledJob
@@ -90,7 +90,8 @@ def _run(job: Job, next_beat: datetime) -> bool:
         job.run()
     except Exception as error:
         log.exception("job failed", job=job.name)
-        close_old_connections()  # the error may be the connection's, and a new one may do
+        if not connection.is_usable():
+            connection.close()  # the error was the connection's: a new one may do
         row.update(last_error=f"{type(error).__name__}: {error}")
         return False
     finished = timezone.now()

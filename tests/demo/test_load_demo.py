@@ -31,14 +31,14 @@ def load(*arguments: str) -> str:
 
 @pytest.fixture
 def demo(db: None) -> Organisation:
-    load("--contacts", "120", "--until", "2026-03-31", "--password", PASSWORD)
+    load("--contacts", "60", "--until", "2026-03-31", "--password", PASSWORD)
     return Organisation.objects.get(name=house.NAME)
 
 
 def test_totals_follow_from_the_activities(demo: Organisation) -> None:
     assert list(rollups.drift(demo)) == []
     spenders = Contact.objects.for_organisation(demo).filter(rollup__total_spend__gt=0)
-    assert spenders.count() > 60
+    assert spenders.count() > 30
     assert spenders.filter(rollup__monetary=5).exists()
 
 
@@ -66,11 +66,13 @@ def test_nothing_has_happened_after_the_last_day(demo: Organisation) -> None:
     assert newest.happened_at.date() >= date(2026, 3, 1)
 
 
-@pytest.mark.parametrize("username", staff.LOGINS)
-def test_every_role_can_log_in(demo: Organisation, client: Client, username: str) -> None:
-    credentials = {"username": username, "password": PASSWORD}
-    assert client.post("/admin/login/?next=/admin/", credentials).status_code == 302
-    assert client.get("/admin/").status_code == 200
+def test_every_role_can_log_in(demo: Organisation) -> None:
+    for username in staff.LOGINS:
+        client = Client()
+        credentials = {"username": username, "password": PASSWORD}
+        answer = client.post("/admin/login/?next=/admin/", credentials, follow=True)
+        assert answer.status_code == 200
+        assert answer.wsgi_request.user.get_username() == username
 
 
 def test_a_second_time_changes_nothing_and_says_so(demo: Organisation) -> None:

@@ -195,6 +195,7 @@ def test_the_worker_waits_out_a_database_that_goes_away(
 
     monkeypatch.setattr(worker.schedule, "run_due", run_due)
     monkeypatch.setattr(worker.connections, "close_all", lambda: None)
+    monkeypatch.setattr(worker, "close_old_connections", lambda: None)
     monkeypatch.setattr(worker, "LONGEST_BACK_OFF", 0.01)
     monkeypatch.setattr(stop, "wait", lambda _seconds: stop.is_set())
     worker.work(stop)
