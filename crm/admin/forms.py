@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -87,7 +87,7 @@ class ServiceFormSet(InlineFormSet):
         """Django's, but the id of a row is looked for among the rows that are shown here, not in
         the whole table, which may not be read without an organisation."""
         super().add_fields(form, index)
-        key = form.fields.get(self.model._meta.pk.name)
+        key = form.fields.get(cast(Any, self.model)._meta.pk.name)
         if isinstance(key, forms.ModelChoiceField):
             key.queryset = self.get_queryset()
 

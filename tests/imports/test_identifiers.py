@@ -62,7 +62,9 @@ emails = st.one_of(
     st.builds(
         "{}@{}".format,
         st.text("abcNone.-_+ '\"", max_size=8),
-        st.sampled_from(["example.com", "guest.booking.com", "EXAMPLE.org", "nodot", "a..b", "é.fr"]),
+        st.sampled_from(
+            ["example.com", "guest.booking.com", "EXAMPLE.org", "nodot", "a..b", "é.fr"]
+        ),
     ),
     st.sampled_from(["none@example.com", "no-reply@x.org", "NoReply@x.org", "n/a", "a@b@c.de"]),
 )
