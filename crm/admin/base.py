@@ -188,6 +188,9 @@ class OrganisationAdmin(Scoped, ModelAdmin):
         attributes["inline_paths"] = tuple(
             getattr(inline.formset, "path", "") for inline in self.inlines
         )
+        # As Django does with its own form class: what is only read is no field.
+        fixed: Any = self.get_readonly_fields(request, obj)
+        attributes |= {name: None for name in fixed if name in base.declared_fields}
         kwargs["form"] = type(base.__name__, (base,), attributes)
         return super().get_form(request, obj, change=change, **kwargs)
 
@@ -397,6 +400,13 @@ class OrganisationInline(Scoped, TabularInline):
         rows = self.rows_of(request, self.model)
         ordering = self.get_ordering(request)
         return rows.order_by(*ordering) if ordering else rows
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        formset: Any = super().get_formset(request, obj, **kwargs)
+        # Whether a row may go is the service's to say. Django would read everything that hangs on
+        # it, of which there may be a million.
+        formset.form.hand_clean_DELETE = lambda form: None
+        return formset
 
     def _parent_allows(self, request: HttpRequest, action: str) -> bool:
         opts = self.parent_model._meta
