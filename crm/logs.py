@@ -97,5 +97,7 @@ def configure(*, level: str, layout: str) -> dict[str, Any]:
             # Django's own handlers would say it again, and mail it to nobody.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
+            # Whoever scans the internet asks for other names all day long; the answer is 400.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
         },
     }

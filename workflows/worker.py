@@ -14,8 +14,8 @@ log = structlog.get_logger(__name__)
 LONGEST_SLEEP = 30.0
 """Seconds between two looks at the database when nothing is due."""
 
-LONGEST_BACK_OFF = 30.0
-"""Seconds between two tries to reach a database that does not answer."""
+SHORTEST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0
+"""Seconds between two tries to reach a database that does not answer: twice as long each time."""
 
 
 def work(stop: threading.Event) -> None:
@@ -24,12 +24,15 @@ def work(stop: threading.Event) -> None:
     What runs when `stop` is set is finished first. A database that goes away is waited for.
     """
     log.info("worker started", jobs=sorted(schedule.JOBS))
-    back_off = 0.5
+    back_off = SHORTEST_BACK_OFF
     while not stop.is_set():
         try:
             close_old_connections()
             schedule.run_due(stop.is_set)
-            pause, back_off = schedule.seconds_until_due(LONGEST_SLEEP), 0.5
+            pause = schedule.seconds_until_due(LONGEST_SLEEP)
+            if back_off > SHORTEST_BACK_OFF:
+                log.info("database answers again")
+            back_off = SHORTEST_BACK_OFF
         except (OperationalError, InterfaceError) as error:
             log.warning("database does not answer", error=str(error).strip(), seconds=back_off)
             connections.close_all()
