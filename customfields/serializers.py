@@ -1,4 +1,4 @@
-"""The JSON of custom field definitions and of contacts' values (../docs/api.md, 3)."""
+"""The JSON of custom field definitions and of contacts' values (../docs/api-guide.md, 3)."""
 
 from __future__ import annotations
 
