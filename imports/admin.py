@@ -18,7 +18,7 @@ from imports.models import Import
 
 @admin.register(Import)
 class ImportAdmin(OrganisationAdmin):
-    """The report of each import. Files are imported on the server (docs/importing.md)."""
+    """The report of each import. Files are imported on the server (docs/import.md)."""
 
     list_display = (
         "file_name",
