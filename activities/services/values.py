@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from activities.models import Activity, Reservation
 from activities.reservations import KINDS, Kind
@@ -153,18 +155,20 @@ def clean_value(column: Any, value: Any) -> Any:
     return column.clean(value, None)
 
 
-def _expected(column: Any) -> tuple[type, str]:
+@cache
+def _expected(column: Any) -> tuple[type, Any]:
+    """The Python type that a column takes, and what to say when it is given another."""
     if isinstance(column, models.BooleanField):
-        return bool, _("This must be true or false.")
+        return bool, gettext_lazy("This must be true or false.")
     if isinstance(column, models.IntegerField):
         if column.name in {"spend", "total"}:
-            return int, _("This must be a whole number of the currency's smallest unit: 4500.")
-        return int, _("This must be a whole number.")
+            return int, gettext_lazy("Use a whole number of the currency's smallest unit: 4500.")
+        return int, gettext_lazy("This must be a whole number.")
     if isinstance(column, models.DateTimeField):
-        return datetime, _("This must be a time with offset, such as 2026-04-07T14:30:00+00:00.")
+        return datetime, gettext_lazy("Use a time with offset: 2026-04-07T14:30:00+00:00.")
     if isinstance(column, models.JSONField):
-        return dict, _("This must be a JSON object.")
-    return str, _("This must be text.")
+        return dict, gettext_lazy("This must be a JSON object.")
+    return str, gettext_lazy("This must be text.")
 
 
 def refuse_the_future(columns: Mapping[str, Any], errors: Errors) -> None:
@@ -180,7 +184,7 @@ def required() -> ValidationError:
     return ValidationError(_("This is required."), "required")
 
 
-def invalid(message: str) -> ValidationError:
+def invalid(message: Any) -> ValidationError:
     return ValidationError(message, "invalid")
 
 
