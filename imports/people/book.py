@@ -88,6 +88,11 @@ class Person:
         """Take what is there for what was before."""
         self.before = self.addresses_before = self.tags_before = self.values_before = None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is neither part of another contact nor redacted."""
+        return self.merged_into_id is None and self.redacted_at is None
+
     def profile(self) -> tuple[Any, ...]:
         """The contact's own columns, those of `PROFILE`."""
         return (
@@ -256,8 +261,27 @@ class Book:
         )
         return [person for person in found if person is not None]
 
+    def survivor(self, person: Person) -> Person:
+        """The contact that this one is part of now: itself, unless it was merged."""
+        while person.merged_into_id is not None:
+            if person.merged_into_id not in self._by_id:
+                self.load((), (), [person.merged_into_id])
+            person = self._by_id[person.merged_into_id]
+        return person
+
+    def release(self, person: Person, email: str | None, phone: str | None) -> None:
+        """Take these keys off a contact that was merged: its survivor takes them."""
+        person.keep()
+        self.touch(person)
+        if person.email_key is not None and person.email_key == email:
+            person.email_address = person.email_key = None
+        if person.phone_number_e164 is not None and person.phone_number_e164 == phone:
+            person.phone_number = person.phone_number_e164 = None
+            person.phone_number_country_code = None
+
     def _index(self, person: Person) -> None:
-        self._by_id[person.id] = person
+        # One that is here already may differ from the database by now.
+        person = self._by_id.setdefault(person.id, person)
         if person.email_key is not None:
             self._by_email[person.email_key] = person
         if person.phone_number_e164 is not None:
@@ -630,8 +654,6 @@ class Book:
 
     def note(self, before: Person | None, after: Person) -> bool:
         """Record what a service did to a contact; True when anything differs."""
-        if self._draft is not None:
-            self._draft.keep([after])
         if before is None:
             self.written.created.append(after.id)
             self._created.add(after.id)

@@ -12,9 +12,9 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from contacts import services
-from contacts.identity import full_name
+from contacts.identity import fold, full_name
 from contacts.models import Contact, ContactRollup
-from contacts.services.profiles import the_one_of, without_weak_identifiers
+from contacts.services.profiles import redacted, the_one_of, without_weak_identifiers
 from contacts.services.values import assign, read, require_identifier
 from crm.errors import Conflict
 from customfields import values as custom_values
@@ -137,7 +137,7 @@ class PeopleRows:
         if self._columns.has("tags"):
             keys = {key for tags in people.tags or () if tags is not None for key in tags}
             for row in people.careful.values():
-                keys.update(_keys(row.given.tags or ()))
+                keys.update(map(fold, row.given.tags or ()))
             self._book.load_tags(keys)
         self._look_up_owners()
 
@@ -164,13 +164,9 @@ class PeopleRows:
         batch = Batch()
         counts = {"created": 0, "updated": 0, "unchanged": 0}
         chunk = self._people.chunk
-        careful = self._people.careful
         for index in range(len(self._people)):
             try:
-                if index in careful:
-                    outcome = self._with_care(careful[index], dry_run=dry_run)
-                else:
-                    outcome = self._plainly(index, dry_run=dry_run)
+                _person, outcome = self.take(index, dry_run=dry_run)
                 counts[outcome] += 1
             except (ValidationError, Conflict) as error:
                 batch.failures.append(Failure.of(chunk.lines[index], error, chunk.rows[index]))
@@ -178,9 +174,17 @@ class PeopleRows:
         batch.unchanged = counts["unchanged"]
         return batch
 
+    def take(self, index: int, *, dry_run: bool) -> tuple[Person, Outcome]:
+        """Take the row of this index; whose it is, and what became of them. Raises ValidationError
+        or Conflict, with nothing changed, when it cannot be taken."""
+        row = self._people.careful.get(index)
+        if row is not None:
+            return self._with_care(row, dry_run=dry_run)
+        return self._plainly(index, dry_run=dry_run)
+
     # Plainly.
 
-    def _plainly(self, index: int, *, dry_run: bool) -> Outcome:
+    def _plainly(self, index: int, *, dry_run: bool) -> tuple[Person, Outcome]:
         people, book = self._people, self._book
         email = people.email[index] if people.email is not None else None
         phone = people.phone[index] if people.phone is not None else None
@@ -192,9 +196,9 @@ class PeopleRows:
         else:
             person = first if first is not None else second
         for one in (person, first, second):
-            if one is not None and (one.merged_into_id is not None or one.redacted_at is not None):
+            if one is not None and not one.is_plain:
                 row = self._columns.read_with_care(people.chunk.rows[index])
-                return self._by_service(row, dry_run=dry_run)
+                return self._with_care(row, dry_run=dry_run)
         _refuse_others(person, first, second, by_id=pk is not None)
         self._check_mode(person)
         values = {
@@ -223,7 +227,7 @@ class PeopleRows:
             differs |= book.set_tags(person, tags)
         if values:
             differs |= book.set_values(person, values)
-        return "updated" if differs and outcome == "unchanged" else outcome
+        return person, ("updated" if differs and outcome == "unchanged" else outcome)
 
     def _of_id(self, pk: int) -> Person:
         person = self._book.with_id(pk)
@@ -322,33 +326,36 @@ class PeopleRows:
 
     # With care.
 
-    def _with_care(self, row: CarefulRow, *, dry_run: bool) -> Outcome:
+    def _with_care(self, row: CarefulRow, *, dry_run: bool) -> tuple[Person, Outcome]:
         if row.error is not None:
             raise row.error
         draft = row.draft
         assert draft is not None  # it is there when nothing is wrong
         book = self._book
-        found = book.holder(draft.email_key, draft.phone_number_e164)
-        person: Person | None
+        holders = book.holder(draft.email_key, draft.phone_number_e164)
         if row.id is not None:
-            person = self._of_id(row.id)
+            found = self._of_id(row.id)
+            meant = [found]
         else:
             require_identifier(draft)
-            person = found[0] if found else None
-        if any(
-            one.merged_into_id is not None or one.redacted_at is not None
-            for one in [*found, *([person] if person is not None else [])]
-        ):
-            return self._by_service(row, dry_run=dry_run)
-        _refuse_others(person, *found, by_id=row.id is not None)
+            meant = holders
+        if any(not one.is_plain for one in (*holders, *meant)):
+            if not dry_run:
+                return self._by_service(row)
+            meant = [book.survivor(one) for one in meant]
+        person = meant[0] if meant else None
+        if row.id is None:
+            _refuse_others(person, *meant, by_id=False)
         self._check_mode(person)
+        if person is not None and person.redacted_at is not None:
+            raise redacted(Contact(pk=person.id))
         given = row.given
         if row.places:
             there = person.addresses if person is not None else []
             merged = put_places(there, row.places)
             given.addresses = read({"addresses": merged}).addresses
         values = self._columns.definitions.parse(row.custom, creating=person is None)
-        tags = None if given.tags is None else dict(zip(_keys(given.tags), given.tags, strict=True))
+        tags = None if given.tags is None else {fold(name): name for name in given.tags}
         book.refuse_tags(person, tags or ())
         book.refuse_taken(person, values)
         if person is None:
@@ -357,7 +364,7 @@ class PeopleRows:
             book.add(person)
             outcome: Outcome = "created"
         else:
-            changed = self._assign(person, row)
+            changed = self._assign(person, row, holders)
             outcome = "updated" if changed else "unchanged"
         differs = False
         if given.addresses is not None:
@@ -365,41 +372,44 @@ class PeopleRows:
         if tags is not None:
             differs |= book.set_tags(person, tags)
         differs |= book.set_values(person, values)
-        return "updated" if differs and outcome == "unchanged" else outcome
+        return person, ("updated" if differs and outcome == "unchanged" else outcome)
 
-    def _assign(self, person: Person, row: CarefulRow) -> bool:
+    def _assign(self, person: Person, row: CarefulRow, holders: Sequence[Person]) -> bool:
         contact = person.as_contact(self._organisation)
         assert row.draft is not None
         given = row.given
         if row.id is None:
-            given = without_weak_identifiers(given, row.draft, contact, [contact])
+            found = [
+                contact if one is person else one.as_contact(self._organisation) for one in holders
+            ]
+            given = without_weak_identifiers(given, row.draft, contact, found)
         changed = assign(contact, given)
         if not changed:
             return False
         if changed & {"email_address", "phone_number"}:
             require_identifier(contact)
-        others = self._book.holder(contact.email_key, contact.phone_number_e164)
-        _refuse_others(person, *others, by_id=True)
-        self._book.rekey(person, contact.email_key, contact.phone_number_e164)
+        book = self._book
+        others = book.holder(contact.email_key, contact.phone_number_e164)
+        _refuse_others(person, *map(book.survivor, others), by_id=True)
+        for absorbed in others:
+            if absorbed is not person:
+                book.release(absorbed, contact.email_key, contact.phone_number_e164)
+        book.rekey(person, contact.email_key, contact.phone_number_e164)
         person.take(contact)
         return True
 
     # By the service.
 
-    def _by_service(self, row: CarefulRow, *, dry_run: bool) -> Outcome:
-        """A row of contacts that were merged or redacted: the service knows what becomes of
-        identifiers there. In a dry run what it wrote is rolled back at once."""
-        if row.error is not None:
-            raise row.error
-        assert row.draft is not None
+    def _by_service(self, row: CarefulRow) -> tuple[Person, Outcome]:
+        """A row of contacts that were merged or redacted: the service writes down what becomes of
+        identifiers there. A dry run, which must write nothing, goes on with care."""
+        # Not in the transaction below: when the service refuses the row, what the rows before it
+        # changed stays.
         self._book.flush()
         with transaction.atomic():
-            outcome = self._ask_service(row)
-            if dry_run:
-                transaction.set_rollback(True)
-        return outcome
+            return self._ask_service(row)
 
-    def _ask_service(self, row: CarefulRow) -> Outcome:
+    def _ask_service(self, row: CarefulRow) -> tuple[Person, Outcome]:
         draft, book = row.draft, self._book
         assert draft is not None
         contacts = Contact.objects.for_organisation(self._organisation)
@@ -430,9 +440,11 @@ class PeopleRows:
         assert after is not None  # it was written just now
         changed = book.note(before, after)
         book.reread(written.pk, draft.email_key, draft.phone_number_e164)
+        person = book.with_id(written.pk)
+        assert person is not None
         if before is None:
-            return "created"
-        return "updated" if changed else "unchanged"
+            return person, "created"
+        return person, ("updated" if changed else "unchanged")
 
 
 def _refuse_others(person: Person | None, *found: Person | None, by_id: bool) -> None:
@@ -458,12 +470,6 @@ def _refuse_others(person: Person | None, *found: Person | None, by_id: bool) ->
             " has just created one or both. Leave one out."
         )
     )
-
-
-def _keys(names: Sequence[str]) -> list[str]:
-    from contacts.identity import fold
-
-    return [fold(name) for name in names]
 
 
 def _no_contact(pk: int) -> ValidationError:
