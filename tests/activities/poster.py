@@ -13,6 +13,7 @@ from typing import Any
 import django
 
 ROUNDS = 8
+IN_A_BATCH = 10
 
 
 def say(line: str) -> None:
@@ -53,7 +54,7 @@ def main(key: str, number: int) -> None:
                 "externalReference": f"B-{round_}-{row}",
                 "contact": {"emailAddress": f"guest{row}@example.com"},
             }
-            for row in range(10)
+            for row in range(IN_A_BATCH)
         ]
         # Each process in another order.
         batches.append(post("activities/batch", {"activities": rows[number:] + rows[:number]}))
