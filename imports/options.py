@@ -20,6 +20,7 @@ class Options:
     clear_empty: bool = False
     date_format: str | None = None
     timezone: str | None = None
+    type: str | None = None
     source: str | None = None
     spend_in: Literal["minor", "major"] = "minor"
     backfill: bool = True
@@ -35,6 +36,7 @@ class Options:
             "clear_empty": self.clear_empty,
             "date_format": self.date_format,
             "timezone": self.timezone,
+            "type": self.type,
             "source": self.source,
             "spend_in": self.spend_in,
             "backfill": self.backfill,

@@ -16,8 +16,8 @@ class JsonLinesSource:
     """A JSON Lines file. Memory does not grow with it.
 
     Its columns are all keys that any line has, in the order in which they first come; the keys of
-    an object inside (`customFields`, `data`, `booking`) are `customFields.diet` and so on. null and
-    a key that is not there are both an empty cell.
+    an object inside (`customFields`, `booking`) are `customFields.diet` and so on, save those of
+    `data`, which is taken as it is. null and a key that is not there are both an empty cell.
     """
 
     def __init__(self, text: Text) -> None:
@@ -89,7 +89,7 @@ def _read(line: str) -> Any:
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in row.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and key != "data":
             flat.update({f"{key}.{inner}": item for inner, item in value.items()})
         else:
             flat[key] = value

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -27,6 +27,8 @@ from imports.options import Options
 from imports.people.book import Book, Draft, Person, Scope
 from imports.people.columns import CarefulRow, People, PeopleColumns, put_places
 from organisations.models import Organisation
+
+T = TypeVar("T")
 
 Outcome = Literal["created", "updated", "unchanged"]
 
@@ -60,6 +62,14 @@ class PeopleImporter:
         return self._columns.read(chunk)
 
     def write(self, prepared: People, now: datetime) -> Batch:
+        rows = self.open(prepared, now)
+        rows.look_up()
+        batch = rows.take_all(dry_run=self._draft is not None)
+        batch.records.append(rows.finish())
+        return batch
+
+    def open(self, prepared: People, now: datetime) -> PeopleRows:
+        """The rows, to be looked up, taken and finished."""
         people = self._with_held_definitions(prepared)
         scope = Scope(
             fields=self._columns.custom_fields + self._filled_in(),
@@ -67,13 +77,7 @@ class PeopleImporter:
             tags=self._columns.has("tags"),
         )
         book = Book(self._organisation, scope, now=now, is_own=self._is_own, draft=self._draft)
-        rows = PeopleRows(self._organisation, self._columns, self._options, people, book)
-        rows.look_up()
-        batch = rows.take_all(dry_run=self._draft is not None)
-        book.flush()
-        written = book.written
-        batch.records.append(Record(What.CONTACT, written.created, written.changed))
-        return batch
+        return PeopleRows(self._organisation, self._columns, self._options, people, book)
 
     def _with_held_definitions(self, people: People) -> People:
         """The rows as the definitions of this moment read them, which nobody can change before
@@ -94,6 +98,13 @@ class PeopleImporter:
             for field in self._columns.definitions.fields
             if field.default is not None and field.pk not in own and field.archived_at is None
         ]
+
+
+def _of(column: Sequence[T] | None, only: Collection[int] | None) -> Iterable[T]:
+    """What a column has, in all rows or in these; nothing where there is no such column."""
+    if column is None or only is None:
+        return column or ()
+    return (column[index] for index in only)
 
 
 def _version(definitions: Definitions) -> list[tuple[int, datetime]]:
@@ -121,13 +132,15 @@ class PeopleRows:
             for field in columns.definitions.fields
         )
 
-    def look_up(self) -> None:
-        """Read all that the rows speak of."""
+    def look_up(self, only: Collection[int] | None = None) -> None:
+        """Read all that the rows, or `only` those of these indices, speak of."""
         people = self._people
-        emails = {pair[1] for pair in people.email or () if pair is not None and pair[1]}
-        phones = {triple[2] for triple in people.phone or () if triple is not None}
-        ids = {pk for pk in people.ids or () if pk is not None}
-        for row in people.careful.values():
+        emails = {pair[1] for pair in _of(people.email, only) if pair is not None and pair[1]}
+        phones = {triple[2] for triple in _of(people.phone, only) if triple is not None}
+        ids = {pk for pk in _of(people.ids, only) if pk is not None}
+        for index, row in people.careful.items():
+            if only is not None and index not in only:
+                continue
             if row.draft is not None:
                 emails |= {row.draft.email_key or ""}
                 phones |= {row.draft.phone_number_e164 or ""}
@@ -173,6 +186,12 @@ class PeopleRows:
         batch.created, batch.updated = counts["created"], counts["updated"]
         batch.unchanged = counts["unchanged"]
         return batch
+
+    def finish(self) -> Record:
+        """Write what the rows taken made of the contacts; the record of it."""
+        self._book.flush()
+        written = self._book.written
+        return Record(What.CONTACT, written.created, written.changed)
 
     def take(self, index: int, *, dry_run: bool) -> tuple[Person, Outcome]:
         """Take the row of this index; whose it is, and what became of them. Raises ValidationError
