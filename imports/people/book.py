@@ -427,11 +427,7 @@ class Book:
             if custom_field.unique and value is not None:
                 for key in custom_values.unique_keys(custom_field, value):
                     owner = self._owners.get((custom_field.pk, key))
-                    if (
-                        owner is not None
-                        and owner is not person
-                        and not (person is not None and owner == person.id)
-                    ):
+                    if owner is not None and not _is(person, owner):
                         errors[path(custom_field.name)] = self._taken(custom_field, owner)
         if errors:
             raise ValidationError(errors)
@@ -492,9 +488,9 @@ class Book:
                 for person in self._touched.values()
                 if (changes := person.changes(self._fields))
             ]
-            ensured = self._ensure_tags([*self._touched.values(), *self._new])
-            self._write_changed(changed, ensured)
-            self._write_new(ensured)
+            self._ensure_tags([*self._touched.values(), *self._new])
+            self._write_changed(changed)
+            self._write_new()
         for person in (*self._touched.values(), *self._new):
             person.settle()
         for person in self._new:
@@ -502,15 +498,19 @@ class Book:
             self._by_id[person.id] = person
         self._new, self._touched, self._released = [], {}, set()
 
-    def _ensure_tags(self, people: Iterable[Person]) -> dict[str, Tag]:
+    def _ensure_tags(self, people: Sequence[Person]) -> None:
         missing = {
             key: tag.name for person in people for key, tag in person.tags.items() if tag.pk is None
         }
-        ensured = tag_services.ensure(self.organisation, missing.values()) if missing else {}
+        if not missing:
+            return
+        ensured = tag_services.ensure(self.organisation, missing.values())
         self.known_tags |= ensured
-        return ensured
+        for person in people:
+            # A later row may take it off again, which goes by its id.
+            person.tags.update((key, ensured[key]) for key in person.tags.keys() & ensured.keys())
 
-    def _write_new(self, ensured: Mapping[str, Tag]) -> None:
+    def _write_new(self) -> None:
         people = self._new
         if not people:
             return
@@ -550,9 +550,7 @@ class Book:
         self.written.created += ids
         self._created.update(ids)
 
-    def _write_changed(
-        self, changed: Sequence[tuple[Person, dict[str, Any]]], ensured: Mapping[str, Tag]
-    ) -> None:
+    def _write_changed(self, changed: Sequence[tuple[Person, dict[str, Any]]]) -> None:
         if not changed:
             return
         profiles = [person for person, changes in changed if "columns" in changes]
@@ -630,13 +628,12 @@ class Book:
         )
 
     def _link(self, wanted: Iterable[tuple[Person, Iterable[str]]]) -> None:
-        known = self.known_tags
         ContactTag.objects.bulk_create(
             [
                 ContactTag(
                     organisation=self.organisation,
                     contact_id=person.id,
-                    tag_id=(person.tags[key].pk or known[key].pk),
+                    tag_id=person.tags[key].pk,
                     created_at=self._now,
                 )
                 for person, keys in wanted
@@ -654,6 +651,7 @@ class Book:
 
     def note(self, before: Person | None, after: Person) -> bool:
         """Record what a service did to a contact; True when anything differs."""
+        self._note_unique(before, after)
         if before is None:
             self.written.created.append(after.id)
             self._created.add(after.id)
@@ -673,6 +671,12 @@ class Book:
             self.written.changed.append((after.id, None if own else changes, after.updated_at))
         return True
 
+    def _note_unique(self, before: Person | None, after: Person) -> None:
+        old = before.values if before is not None else {}
+        for pk, custom_field in self._fields.items():
+            if custom_field.unique and old.get(pk) != after.values.get(pk):
+                self._move_unique(after, custom_field, old.get(pk), after.values.get(pk))
+
     def reread(self, pk: int, email: str | None, phone: str | None) -> None:
         """Forget what was known of this contact and of these keys, and read it again."""
         for index in (self._by_email, self._by_phone):
@@ -684,6 +688,13 @@ class Book:
         if phone:
             self._by_phone.pop(phone, None)
         self.load({email} if email else (), {phone} if phone else (), [pk])
+
+
+def _is(person: Person | None, owner: int | Person) -> bool:
+    """Whether they are the same contact: one that was read twice is two objects of one id."""
+    if person is None or owner is person:
+        return person is not None
+    return person.id != 0 and person.id == (owner if isinstance(owner, int) else owner.id)
 
 
 def _defaults(model: Any) -> dict[str, Any]:

@@ -172,6 +172,13 @@ def nothing(**cells: str) -> tuple[str, ...]:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
 @given(rows=st.lists(row, max_size=9))
 @example(rows=[nothing(Phone="07700900001"), nothing(Calling_code="33", **{"E-mail": "a@x.com"})])
+@example(
+    rows=[
+        nothing(Phone="07700900009", Code="A1"),
+        nothing(**{"E-mail": "m@x.com"}, Code=r"\N"),
+        nothing(**{"E-mail": "a@x.com"}, Code="A1"),
+    ]
+)
 def test_a_file_gives_what_its_rows_give_one_by_one(rows: list[tuple[str, ...]]) -> None:
     imported, posted = OrganisationFactory(), OrganisationFactory()
     prepare(imported)
