@@ -270,3 +270,77 @@ def contact_vocabulary() -> Vocabulary:
             ),
         },
     )
+
+
+_CONTACT_OF_ACTIVITY = (
+    "email_address",
+    "phone_number",
+    "phone_number_country_code",
+    "first_name",
+    "last_name",
+    "name",
+)
+_ACTIVITY_EXACT = words(
+    contact__id="contact, contactId, contact.id",
+    type="type",
+    source="source",
+    happened_at="happenedAt",
+    spend="spend",
+    currency_code="currencyCode",
+    external_reference="externalReference",
+    purchase="purchase",
+    gift_card="giftCard",
+    referral_invite="referralInvite",
+    data="data",
+)
+_ACTIVITY_SYNONYMS = words(
+    type="Activity, Activity type, Event, Event type",
+    source="System, Origin",
+    happened_at="Date, Time, Datetime, Date/Time, Date and time, When, Timestamp, Happened, "
+    "Occurred, Occurred at, Order date, Transaction date, Purchase date, Activity date, Event date",
+    spend="Amount, Total, Value, Price, Order total, Total price, Gross, Revenue, Sum",
+    currency_code="Currency, Currency code",
+    external_reference="Reference, Ref, External ID, External reference, Order ID, Order number, "
+    "Order no, Transaction ID, Receipt, Receipt number",
+    gift_card="Gift card, Voucher",
+    referral_invite="Referral invite",
+    booking__check_in="Check in, Check-in, Arrival, Arrival date",
+    booking__check_out="Check out, Check-out, Departure, Departure date",
+    booking__number_of_guests="Guests, Number of guests, Pax",
+    booking__room_type="Room type",
+    booking__room_name="Room, Room name",
+    booking__status="Booking status",
+    booking__external_reference="Booking reference, Booking ID, Booking number",
+)
+
+
+def activity_vocabulary(reservations: Mapping[str, Iterable[str]]) -> Vocabulary:
+    """The words for what an activity has. `reservations` are the columns of each kind."""
+    exact = dict(_ACTIVITY_EXACT)
+    for kind, columns in reservations.items():
+        for column in columns:
+            exact[plain(f"{kind}.{column}")] = f"{kind}.{column}"
+    synonyms = dict(_ACTIVITY_SYNONYMS)
+    for word, target in (*_CONTACT_EXACT.items(), *_CONTACT_SYNONYMS.items()):
+        if target in _CONTACT_OF_ACTIVITY:
+            synonyms.setdefault(word, f"contact.{target}")
+            exact.setdefault(f"contact{word}", f"contact.{target}")
+    kept = _("it is {field}, which is kept by the system and is read-only.")
+    given = _(
+        "the id of an activity is given by the system; another system's is externalReference."
+    )
+    # Their customer 17 is hardly our contact 17.
+    whose = _(
+        "another system's id says nothing here; if it is the contact's id, map it to contact."
+    )
+    return Vocabulary(
+        exact=exact,
+        synonyms=synonyms,
+        read_only={
+            **_read_only(given, "id"),
+            **_read_only(whose, "Customer ID, Guest ID, Client ID, Customer, Guest, Client"),
+            **_read_only(kept.format(field="createdAt"), "createdAt"),
+            **_read_only(kept.format(field="updatedAt"), "updatedAt"),
+        },
+        prefixes={"data.": "data."},
+    )

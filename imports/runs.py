@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -69,13 +69,14 @@ class Report:
 
 
 class OwnRows:
-    """The ids of contacts that this import created, as ranges: a million are a hundred of them."""
+    """The ids of rows of one kind (contacts, bookings) that this import created, as ranges: a
+    million are a hundred of them."""
 
-    def __init__(self, run: Import | None) -> None:
+    def __init__(self, run: Import | None, what: str = What.CONTACT) -> None:
         self._starts: list[int] = []
         self._ends: list[int] = []
         if run is not None:
-            created = CreatedRange.objects.filter(run=run, what=What.CONTACT)
+            created = CreatedRange.objects.filter(run=run, what=what)
             self.add(created.order_by("first_id").values_list("first_id", "last_id"))
 
     def add(self, found: Iterable[tuple[int, int]]) -> None:
@@ -97,7 +98,7 @@ class Running:
     importer: Importer
     run: Import | None
     errors: ErrorsFile | None
-    own: OwnRows
+    own: Mapping[str, OwnRows]
     progress: Progress | None = None
 
     def to_end(self) -> Report:
@@ -189,8 +190,8 @@ class Running:
         if errors is not None:
             errors.size = size
         for record in batch.records:
-            if record.what == What.CONTACT:
-                self.own.add(ranges(record.created))
+            if record.what in self.own:
+                self.own[record.what].add(ranges(record.created))
         return batch
 
 

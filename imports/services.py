@@ -19,12 +19,16 @@ from customfields import types
 from customfields.definitions import Definitions
 from customfields.models import CustomField
 from imports import cells
+from imports.activities.columns import RESERVATIONS, ActivityColumns
+from imports.activities.importer import ActivityImporter
+from imports.activities.service import WHATS as RESERVATION_WHATS
 from imports.batches import ranges
 from imports.errors_file import ErrorsFile
 from imports.files.opening import Opened
 from imports.files.source import Unusable
 from imports.files.spreadsheet import CLEAR, unguard
 from imports.headers import (
+    activity_vocabulary,
     add_custom_fields,
     contact_vocabulary,
     match,
@@ -69,6 +73,7 @@ def import_contacts(
     planned: list[CustomField] = []
     if run is None:
         targets, new_fields = _plan_contacts(organisation, file, options)
+        _say_if_done(organisation, Import.Kind.CONTACTS, file, options, door)
         errors = _errors_file(file, door, None)
         if door.dry_run:
             planned = _as_if_made(organisation, new_fields, targets)
@@ -85,7 +90,7 @@ def import_contacts(
     else:
         targets = run.mapping
         errors = _errors_file(file, door, run)
-        door.say(f"Going on with import {run.pk} after row {run.rows_done:,}.")
+        _say_goes_on(run, door)
     _keep_errors_path(run, errors)
     known = Definitions.of(organisation)
     definitions = Definitions(organisation, [*known.fields, *planned]) if planned else known
@@ -98,6 +103,41 @@ def import_contacts(
     )
     own = OwnRows(run)
     importer = PeopleImporter(organisation, columns, options, is_own=own, dry_run=door.dry_run)
+    return Running(file.source, importer, run, errors, {What.CONTACT: own}, door.progress).to_end()
+
+
+def import_activities(
+    *, organisation: Organisation, file: Opened, options: Options, door: Door
+) -> Report:
+    """Record activities from a file, by the rules of `activities.services.record`, and the contacts
+    whose they are.
+
+    Goes on where an earlier run of the same file with the same options was stopped. Memory stays
+    flat. Raises Unusable, with nothing written, when the file or its columns cannot be used.
+    """
+    kind = Import.Kind.ACTIVITIES
+    run = None if door.dry_run else _unfinished(organisation, kind, file, options)
+    if run is None:
+        targets = _plan_activities(file, options)
+        _say_if_done(organisation, kind, file, options, door)
+        errors = _errors_file(file, door, None)
+        if not door.dry_run:
+            run = _begin(organisation, kind, file, options, targets=targets)
+    else:
+        targets = run.mapping
+        errors = _errors_file(file, door, run)
+        _say_goes_on(run, door)
+    _keep_errors_path(run, errors)
+    columns = ActivityColumns(
+        organisation,
+        [targets[header] for header in file.source.headers],
+        Definitions.of(organisation),
+        options,
+        guarded=file.guarded,
+    )
+    whats: tuple[str, ...] = (What.CONTACT, *RESERVATION_WHATS.values())
+    own = {what: OwnRows(run, what) for what in whats}
+    importer = ActivityImporter(organisation, columns, options, own=own, dry_run=door.dry_run)
     return Running(file.source, importer, run, errors, own, door.progress).to_end()
 
 
@@ -105,11 +145,35 @@ def _unfinished(
     organisation: Organisation, kind: str, file: Opened, options: Options
 ) -> Import | None:
     """The import of this file with these options that was stopped on its way, if there is one."""
+    return _latest(organisation, kind, file, options, Import.Status.RUNNING)
+
+
+def _latest(
+    organisation: Organisation, kind: str, file: Opened, options: Options, status: str
+) -> Import | None:
     wanted = options.to_json()
     runs = Import.objects.for_organisation(organisation).filter(
-        kind=kind, digest=file.digest, status=Import.Status.RUNNING
+        kind=kind, digest=file.digest, status=status
     )
     return next((run for run in runs.order_by("-pk") if run.options == wanted), None)
+
+
+def _say_goes_on(run: Import, door: Door) -> None:
+    door.say(f"Going on with import {run.pk} after row {run.rows_done:,}.")
+
+
+def _say_if_done(
+    organisation: Organisation, kind: str, file: Opened, options: Options, door: Door
+) -> None:
+    """Warn of a file that was imported before, which somebody may have forgotten."""
+    run = _latest(organisation, kind, file, options, Import.Status.COMPLETED)
+    if run is not None:
+        again = (
+            " What has no external reference is recorded once more."
+            if kind == Import.Kind.ACTIVITIES
+            else ""
+        )
+        door.say(f"This very file was imported already, as import {run.pk}.{again}")
 
 
 def _begin(
@@ -239,6 +303,37 @@ def _plan_contacts(
         for header in matched.unknown
     }
     return matched.targets, new_fields
+
+
+def _plan_activities(file: Opened, options: Options) -> dict[str, str]:
+    """What each column is."""
+    vocabulary = activity_vocabulary(RESERVATIONS)
+    matched = match(file.source.headers, vocabulary, options.mapping)
+    refuse_unknown(
+        matched.unknown,
+        'Say what they are with --map "Header=field", keep them with --map "Header=data.name",'
+        ' or leave them out with --map "Header=".',
+    )
+    found = set(matched.targets.values())
+    listed = quoted(file.source.headers)
+    if not {"contact.id", "contact.email_address", "contact.phone_number"} & found:
+        raise Unusable(
+            "No column has the contact's id, an e-mail address or a phone number, so nobody knows"
+            f" whose the activities are (the columns are {listed});"
+            ' say which it is with --map "Header=emailAddress".'
+        )
+    for target, name, given in (
+        ("type", "type", options.type),
+        ("source", "source", options.source),
+        ("happened_at", "happenedAt", None),
+    ):
+        if target not in found and given is None:
+            alike = f" or give it for all with --{target}" if target != "happened_at" else ""
+            raise Unusable(
+                f"No column has the {name} of the activities (the columns are {listed});"
+                f' say which it is with --map "Header={name}"{alike}.'
+            )
+    return matched.targets
 
 
 def _texts(file: Opened, header: str, options: Options) -> Iterator[str]:
