@@ -55,27 +55,32 @@ class Progress:
         self._latest = self._began = time.monotonic()
 
     def __call__(self, rows: int, report: Report) -> None:
+        self.advance(rows, resumed_at=report.resumed_at, failed=report.failed)
+
+    def advance(self, rows: int, *, resumed_at: int = 0, failed: int = 0) -> None:
+        """So many rows more; an earlier run did `resumed_at` of them already."""
         if self._stream.isatty():
             if self._bar is None:
                 self._bar = tqdm(
                     total=max(self._about, rows),
-                    initial=report.resumed_at,
+                    initial=resumed_at,
                     unit=" rows",
                     file=self._stream,
                     mininterval=0.2,
                 )
             self._bar.update(rows)
-            if report.failed:
-                self._bar.set_postfix(failed=report.failed)
+            if failed:
+                self._bar.set_postfix(failed=failed)
             return
         self._done += rows
         now = time.monotonic()
         if now - self._latest >= _SECONDS_BETWEEN_LINES:
             self._latest = now
             rate = self._done / (now - self._began)
-            left = max(self._about - report.rows, 0) / rate
+            reached = resumed_at + self._done
+            left = max(self._about - reached, 0) / rate
             self._stream.write(
-                f"{report.rows:,} of about {self._about:,} rows, {rate:,.0f} rows/s, "
+                f"{reached:,} of about {self._about:,} rows, {rate:,.0f} rows/s, "
                 f"{left:,.0f} s left\n"
             )
             self._stream.flush()

@@ -18,7 +18,7 @@ from imports.files.text import examine
 from imports.files.workbook import WorkbookSource
 
 FORMATS = ("csv", "tsv", "jsonl", "xlsx")
-_EXTENSIONS = {
+EXTENSIONS = {
     ".csv": "csv",
     ".txt": "csv",
     ".tsv": "tsv",
@@ -88,7 +88,7 @@ def _open(
     delimiter: str | None,
     sheet: str | None,
 ) -> Opened:
-    kind = format or (_EXTENSIONS.get(shown.suffix.lower()) if shown else None) or _guess(path)
+    kind = format or (EXTENSIONS.get(shown.suffix.lower()) if shown else None) or _guess(path)
     name = shown.name if shown else "standard input"
     try:
         if path.stat().st_size == 0:

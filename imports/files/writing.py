@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -19,7 +20,10 @@ from imports.files.source import Cell
 from imports.files.spreadsheet import guard
 
 XLSX_MAX_ROWS = 1_048_576
+"""Of a sheet, its headers included."""
 XLSX_MAX_CELL = 32_767
+_EXACT_IN_A_SHEET = 10**15
+"""Excel keeps 15 digits of a number."""
 
 
 class Writer(Protocol):
@@ -27,11 +31,26 @@ class Writer(Protocol):
 
     def write(self, rows: Iterable[Sequence[Cell]]) -> None: ...
 
+    def flush(self) -> None:
+        """Hand on to the stream what was written, as far as the format can."""
+
     def close(self) -> None: ...
 
 
+class Listed(list[str]):
+    """Names of several things in one cell. In JSON an array; in a table with commas between, and
+    an array there too where that could not be taken apart again."""
+
+    @property
+    def text(self) -> str:
+        """As the cell of a table has it."""
+        joined = ", ".join(self)
+        unclear = joined[:1] in {"[", "{", "\\"} or any("," in one or ";" in one for one in self)
+        return orjson.dumps(self).decode() if unclear else joined
+
+
 class DelimitedWriter:
-    """CSV or TSV in UTF-8. Cells that a spreadsheet would run are guarded."""
+    """CSV or TSV in UTF-8. Texts that a spreadsheet would run are guarded; numbers are none."""
 
     def __init__(
         self, stream: IO[bytes], headers: Sequence[str], *, delimiter: str = ",", bom: bool = False
@@ -44,7 +63,10 @@ class DelimitedWriter:
         self.write([headers])
 
     def write(self, rows: Iterable[Sequence[Cell]]) -> None:
-        self._csv.writerows([guard(cell_text(cell)) for cell in row] for row in rows)
+        self._csv.writerows([_guarded(cell) for cell in row] for row in rows)
+
+    def flush(self) -> None:
+        self._text.flush()
 
     def close(self) -> None:
         self._text.flush()
@@ -67,17 +89,22 @@ class JsonLinesWriter:
                     for header, cell in zip(headers, row, strict=True)
                     if cell is not None and cell not in ("", [])
                 },
-                option=orjson.OPT_APPEND_NEWLINE,
+                _json_number,
+                orjson.OPT_APPEND_NEWLINE,
             )
             for row in rows
         )
+
+    def flush(self) -> None:
+        pass
 
     def close(self) -> None:
         pass
 
 
 class WorkbookWriter:
-    """XLSX, written row by row (memory does not grow). Text stays text, never a formula."""
+    """XLSX, written row by row (memory does not grow). Text stays text, never a formula; a phone
+    number keeps its plus and its zeros."""
 
     def __init__(self, stream: IO[bytes], headers: Sequence[str]) -> None:
         self._book = xlsxwriter.Workbook(
@@ -98,7 +125,10 @@ class WorkbookWriter:
             if self._row >= XLSX_MAX_ROWS:
                 raise TooLarge("A sheet ends at row 1,048,576: export to CSV instead.")
             for column, cell in enumerate(row):
-                text = guard(cell_text(cell))
+                if _is_number(cell) and _fits_a_sheet(cell):
+                    self._sheet.write_number(self._row, column, cell)
+                    continue
+                text = _guarded(cell)
                 if len(text) > XLSX_MAX_CELL:
                     raise TooLarge(
                         f"Row {self._row + 1} has a cell of {len(text)} characters, "
@@ -107,6 +137,9 @@ class WorkbookWriter:
                 if text:
                     self._sheet.write_string(self._row, column, text)
             self._row += 1
+
+    def flush(self) -> None:
+        pass  # a workbook is put together at its end
 
     def close(self) -> None:
         self._book.close()
@@ -117,16 +150,43 @@ class TooLarge(Exception):
 
 
 def cell_text(cell: Cell) -> str:
-    """A cell as text: nothing for None, JSON for a list or an object."""
+    """A cell as text: nothing for None, JSON for an object or a list that is not `Listed`."""
     if type(cell) is str:
         return cell
     if cell is None or cell == []:
         return ""
     if isinstance(cell, bool):
         return "true" if cell else "false"
+    if isinstance(cell, Decimal):
+        return format(cell, "f")
+    if isinstance(cell, Listed):
+        return cell.text
     if isinstance(cell, list | dict):
         return orjson.dumps(cell).decode()
     return str(cell)
+
+
+def _guarded(cell: Cell) -> str:
+    return cell_text(cell) if _is_number(cell) else guard(cell_text(cell))
+
+
+def _is_number(cell: Cell) -> bool:
+    return isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
+
+
+def _fits_a_sheet(number: float | Decimal) -> bool:
+    """Whether a sheet, which keeps 15 digits, holds it exactly."""
+    if isinstance(number, Decimal):
+        return len(number.as_tuple().digits) <= 15
+    return abs(number) < _EXACT_IN_A_SHEET
+
+
+def _json_number(cell: Cell) -> float | str:
+    """A decimal as a number of JSON where that is exact, else as text."""
+    if not isinstance(cell, Decimal):
+        raise TypeError(f"{type(cell).__name__} cannot be a cell.")
+    number = float(cell)
+    return number if Decimal(repr(number)) == cell else format(cell, "f")
 
 
 def writer_for(format: str, stream: IO[bytes], headers: Sequence[str], *, bom: bool) -> Writer:

@@ -1,0 +1,1 @@
+"""Exports: contacts and activities as files that the imports take back."""
