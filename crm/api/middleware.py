@@ -19,12 +19,16 @@ PREFIX = "/api/"
 PAGES = frozenset({"/api/docs", "/api/docs/"})
 
 
+_PIECE = 64 * 1024
+_MOST_DRAINED = 10
+"""How many times the largest body is read to be thrown away."""
+
+
 class ApiMiddleware:
     """Outermost but for what concerns the connection.
 
-    `/api/x/` is answered as `/api/x`. A body over `DATA_UPLOAD_MAX_MEMORY_SIZE` is 413 before it is
-    read, or as soon as that is known where its length was not said. What Django or another
-    middleware would answer in HTML becomes a problem document.
+    `/api/x/` is answered as `/api/x`. A body over `DATA_UPLOAD_MAX_MEMORY_SIZE` is 413. What Django
+    or another middleware would answer in HTML becomes a problem document.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -43,6 +47,7 @@ class ApiMiddleware:
         if "\0" in path:
             return not_found(request.path)
         if not self._fits(request):
+            self._drain(request)
             return too_large(request.path)
         response = self.get_response(request)
         if path in PAGES or response.status_code < HTTPStatus.MULTIPLE_CHOICES:
@@ -74,6 +79,19 @@ class ApiMiddleware:
         request.META["CONTENT_LENGTH"] = str(len(body))
         cast(Any, request)._stream = BytesIO(body)
         return True
+
+    @staticmethod
+    def _drain(request: HttpRequest) -> None:
+        """Throw the rest of a body away, within reason: most clients send all of it before they
+        read, and a connection that is closed meanwhile is all they would see of the answer."""
+        stream = cast(Any, request.META.get("wsgi.input"))
+        left = _MOST_DRAINED * settings.DATA_UPLOAD_MAX_MEMORY_SIZE if stream is not None else 0
+        given = request.META.get("CONTENT_LENGTH") or ""
+        if given.isascii() and given.isdecimal():
+            left = min(left, int(given[:16]))
+        while left > 0:
+            got = len(stream.read(min(_PIECE, left)))
+            left = left - got if got else 0
 
     @staticmethod
     def _as_problem(request: HttpRequest, response: HttpResponse) -> HttpResponse:
