@@ -33,7 +33,7 @@ if trying_out:
             "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )
     SECRET_KEY = "only-for-trying-out-on-this-machine-" + "0" * 20
-elif len(SECRET_KEY) < 50 and not DEBUG:
+elif len(SECRET_KEY) < 50 and not only_loopback(ALLOWED_HOSTS):
     raise ImproperlyConfigured(
         "SECRET_KEY is too short to be safe. Set it to 50 random characters or more, such as the "
         "output of: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"

@@ -45,7 +45,7 @@ def start(**variables: str) -> subprocess.CompletedProcess[str]:
         ({"DEBUG": "maybe"}, "Set it to on or off"),
         ({"DEBUG": "off"}, "SECRET_KEY is not set"),
         ({"ALLOWED_HOSTS": "crm.example.com"}, "SECRET_KEY is not set"),
-        ({"SECRET_KEY": "short"}, "50 random characters"),
+        ({"SECRET_KEY": "short", "ALLOWED_HOSTS": "crm.example.com"}, "50 random characters"),
         ({"SECRET_KEY_FILE": "/nowhere/key"}, "cannot be read"),
         (
             {"SECRET_KEY": GOOD_KEY, "DEBUG": "on", "ALLOWED_HOSTS": "crm.example.com"},
@@ -100,6 +100,10 @@ def test_without_any_setting_only_this_machine_is_answered() -> None:
     assert shown["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
     assert shown["HOST"] == "127.0.0.1"
     assert shown["DEBUG"] is False
+
+
+def test_a_short_key_will_do_where_nobody_else_can_reach() -> None:
+    assert settings(SECRET_KEY="short", DEBUG="off")["SECRET_KEY"] == "short"
 
 
 def test_with_a_public_name_everything_asks_for_tls() -> None:
