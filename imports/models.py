@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from organisations.models import TenantModel
@@ -43,6 +44,8 @@ class Import(TenantModel):
     seconds = models.FloatField(_("seconds"), default=0)
     errors_file = models.CharField(_("errors file"), max_length=4096, blank=True, default="")
     errors_bytes = models.BigIntegerField(default=0, editable=False)
+    # What an undo did so far: {"deleted": {what: rows}, "restored": {what: rows}, "seconds": …}.
+    undone = models.JSONField(_("undone"), default=dict, editable=False)
     created_at = models.DateTimeField(_("started"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
@@ -75,7 +78,11 @@ class CreatedRange(models.Model):
     """Rows that an import created in one go: those with ids from `first_id` to `last_id`.
 
     A new contact costs no row of its own here. `written_at` is the rows' own `updated_at` as the
-    import left it: a row whose differs was changed since.
+    import left it: a row whose differs was changed since. What hangs on a contact (tags, custom
+    values, addresses) was there by `settled_at`, or has an id up to `newest_address`; anything
+    newer is from elsewhere.
+
+    `undone_at`: none of the rows is there any more.
     """
 
     run = models.ForeignKey(Import, models.CASCADE, related_name="created_ranges", db_index=False)
@@ -83,6 +90,9 @@ class CreatedRange(models.Model):
     first_id = models.BigIntegerField()
     last_id = models.BigIntegerField()
     written_at = models.DateTimeField()
+    settled_at = models.DateTimeField(default=timezone.now)
+    newest_address = models.BigIntegerField(default=0)
+    undone_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["run", "what", "first_id"], name="import_created_range")]
@@ -94,9 +104,14 @@ class CreatedRange(models.Model):
 class ImportedRow(models.Model):
     """A row that an import changed, with what it was before.
 
-    `before` holds what the import changed of it: `columns` by name, and for a contact `addresses`,
-    `tags` and `custom_fields` as they were. It is null for a row that this import had created
-    itself and then changed again further down in the file. `written_at` is as in `CreatedRange`.
+    `before` holds what the import changed of it as [before, after]: `columns` by name, for a
+    contact `addresses`, `tags` and `custom_fields` by name, for a custom field its `options`; and
+    under `at` the row's own `updated_at` before and, for a contact, its totals' `changed_at`. It is
+    null for a row that this import had created itself, and empty for a contact that was redacted
+    since. The other moments are as in `CreatedRange`.
+
+    `undone_at` is the `changed_at` (of other rows the `updated_at`) that undoing left behind: as
+    long as it stands, all is as it was before this import.
     """
 
     run = models.ForeignKey(Import, models.CASCADE, related_name="rows", db_index=False)
@@ -104,9 +119,30 @@ class ImportedRow(models.Model):
     row_id = models.BigIntegerField()
     before = models.JSONField(null=True)
     written_at = models.DateTimeField()
+    settled_at = models.DateTimeField(default=timezone.now)
+    newest_address = models.BigIntegerField(default=0)
+    undone_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["run", "what", "row_id"], name="imported_row")]
 
     def __str__(self) -> str:
         return f"{self.what} {self.row_id}"
+
+
+class KeptRow(models.Model):
+    """A row that the undo of an import left as it is, and why."""
+
+    run = models.ForeignKey(Import, models.CASCADE, related_name="kept_rows", db_index=False)
+    what = models.CharField(max_length=20, choices=What.choices)
+    row_id = models.BigIntegerField()
+    name = models.CharField(max_length=310, blank=True, default="")
+    reason = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "what", "row_id"], name="import_kept_row_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.row_id}: {self.reason}"

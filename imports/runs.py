@@ -19,6 +19,7 @@ from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from contacts.models import Address
 from imports import tables
 from imports.batches import Batch, Failure, Importer, Record, ranges
 from imports.errors_file import ErrorsFile
@@ -252,8 +253,19 @@ def _with_broken(batch: Batch, chunk: Chunk) -> Batch:
 
 
 def _keep_record(run: Import, record: Record, now: datetime) -> None:
+    """Write down what undoing needs. All that the batch wrote is written by now."""
+    settled = timezone.now()
+    newest = _newest_address() if record.what == What.CONTACT else 0
     CreatedRange.objects.bulk_create(
-        CreatedRange(run=run, what=record.what, first_id=first, last_id=last, written_at=now)
+        CreatedRange(
+            run=run,
+            what=record.what,
+            first_id=first,
+            last_id=last,
+            written_at=now,
+            settled_at=settled,
+            newest_address=newest,
+        )
         for first, last in ranges(record.created)
     )
     changed = record.changed
@@ -266,5 +278,12 @@ def _keep_record(run: Import, record: Record, now: datetime) -> None:
             "row_id": [pk for pk, _before, _at in changed],
             "before": [before for _pk, before, _at in changed],
             "written_at": [at for _pk, _before, at in changed],
+            "settled_at": tables.Same(settled),
+            "newest_address": tables.Same(newest),
         },
     )
+
+
+def _newest_address() -> int:
+    newest = Address.objects.across_organisations().order_by("-pk").values_list("pk", flat=True)
+    return newest.first() or 0

@@ -553,6 +553,8 @@ class Book:
     def _write_changed(self, changed: Sequence[tuple[Person, dict[str, Any]]]) -> None:
         if not changed:
             return
+        was = {person.id: person.updated_at for person, _changes in changed}
+        totals = dict(rollups.lock(sorted(was)).values_list("pk", "changed_at"))
         profiles = [person for person, changes in changed if "columns" in changes]
         if profiles:
             columns = list(zip(*(person.profile() for person in profiles), strict=True))
@@ -578,7 +580,9 @@ class Book:
         rollups.touch(person.id for person, _changes in changed)
         for person, changes in changed:
             assert person.updated_at is not None  # it was read, or written just now
-            before = None if self._own(person.id) else changes
+            before = None
+            if not self._own(person.id):
+                before = changes | {"at": [_json(was[person.id]), _json(totals.get(person.id))]}
             self.written.changed.append((person.id, before, person.updated_at))
 
     def _write_values(self, people: Sequence[Person]) -> None:
@@ -667,8 +671,10 @@ class Book:
             if not changes:
                 return False
             assert after.updated_at is not None
-            own = self._own(after.id)
-            self.written.changed.append((after.id, None if own else changes, after.updated_at))
+            kept = None
+            if not self._own(after.id):
+                kept = changes | {"at": [_json(before.updated_at), None]}
+            self.written.changed.append((after.id, kept, after.updated_at))
         return True
 
     def _note_unique(self, before: Person | None, after: Person) -> None:
