@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -123,6 +125,52 @@ class Environment:
                     "such as https://crm.example.com.",
                 )
         return origins
+
+    def networks(self, name: str) -> list[str]:
+        """Networks, such as `127.0.0.0/8`."""
+        networks = self.words(name, [])
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise wrong(
+                    name,
+                    network,
+                    "Set it to networks between commas, such as 127.0.0.0/8,10.1.0.0/16.",
+                ) from error
+        return networks
+
+    def mail(self, name: str, default: str) -> dict[str, Any]:
+        """Django's `EMAIL_` settings for the server that a URL names, or for `console`.
+
+        The URL is never repeated in an error: it may hold a password.
+        """
+        value = self.given(name) or default
+        if value == "console":
+            return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+        advice = ImproperlyConfigured(
+            f"{name} cannot be read. Set it to smtp+tls://user:password@host:587, "
+            "smtp+ssl://user:password@host:465, smtp://host:25 or console. In user and password "
+            "write @ : / as %40 %3A %2F."
+        )
+        try:
+            url = urlsplit(value)
+            port = url.port
+        except ValueError:
+            raise advice from None
+        ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+        if url.scheme not in ports or not url.hostname or url.path.strip("/"):
+            raise advice
+        return {
+            "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "EMAIL_HOST": url.hostname,
+            "EMAIL_PORT": port or ports[url.scheme],
+            "EMAIL_HOST_USER": unquote(url.username or ""),
+            "EMAIL_HOST_PASSWORD": unquote(url.password or ""),
+            "EMAIL_USE_TLS": url.scheme == "smtp+tls",
+            "EMAIL_USE_SSL": url.scheme == "smtp+ssl",
+            "EMAIL_TIMEOUT": 15,
+        }
 
     def database(self, name: str, default: Path) -> dict[str, Any]:
         """Django's description of the database that a URL names; SQLite in `default` when unset.

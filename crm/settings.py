@@ -310,3 +310,20 @@ if CACHE_URL:
             "OPTIONS": {"socket_timeout": 0.25, "socket_connect_timeout": 0.25},
         }
     }
+
+# Messages (docs/messages.md). Whoever tries Regulars out sees them on the console and in the log;
+# nothing that was not sent must count as sent anywhere else.
+globals().update(env.mail("EMAIL_URL", "console" if trying_out else "smtp://localhost:25"))
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "regulars@localhost")
+SMS_BACKEND = env.choice("SMS_BACKEND", "log" if trying_out else "none", ("none", "log", "twilio"))
+TWILIO_URL = env.text("TWILIO_URL", "https://api.twilio.com")
+TWILIO_ACCOUNT_SID = env.text("TWILIO_ACCOUNT_SID", "")
+TWILIO_AUTH_TOKEN = env.text("TWILIO_AUTH_TOKEN", "")
+TWILIO_FROM = env.text("TWILIO_FROM", "")
+if SMS_BACKEND == "twilio" and not (TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN and TWILIO_FROM):
+    raise ImproperlyConfigured(
+        "SMS_BACKEND is twilio, which needs TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM. "
+        "Set all three, or SMS_BACKEND to none."
+    )
+# Networks within which workflows and webhooks may call addresses (crm/outbound.py).
+WEBHOOKS_ALLOW_PRIVATE = env.networks("WEBHOOKS_ALLOW_PRIVATE")
