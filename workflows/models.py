@@ -108,17 +108,9 @@ class WorkflowVersion(TenantModel):
         return f"{self.workflow_id} v{self.number}"
 
 
-class LooseKey(models.ForeignKey):  # type: ignore[type-arg]  # it is not generic when it runs
-    """The id of a row that may be gone: no constraint, no index, and nothing to do when the row is
-    deleted, so that deleting costs what it did before there were workflows."""
-
-    def __init__(self, to: Any, on_delete: Any = models.DO_NOTHING, **kwargs: Any) -> None:
-        super().__init__(
-            to,
-            on_delete,
-            **{"null": True, "db_constraint": False, "db_index": False, "related_name": "+"}
-            | kwargs,
-        )
+# The id of a row that may be gone: no constraint, no index, and nothing to do when the row is
+# deleted, so that deleting costs what it did before there were workflows.
+LOOSE: dict[str, Any] = {"db_constraint": False, "db_index": False, "related_name": "+"}
 
 
 class Event(TenantModel):
@@ -131,13 +123,13 @@ class Event(TenantModel):
     """
 
     kind = models.CharField(max_length=40)
-    contact = LooseKey(Contact)
-    activity = LooseKey(Activity)
+    contact = models.ForeignKey(Contact, models.DO_NOTHING, null=True, **LOOSE)
+    activity = models.ForeignKey(Activity, models.DO_NOTHING, null=True, **LOOSE)
     # Only this one is asked: what is meant for one workflow alone (its webhook, its birthdays).
-    workflow = LooseKey(Workflow)
+    workflow = models.ForeignKey(Workflow, models.DO_NOTHING, null=True, **LOOSE)
     payload = models.JSONField(default=dict)
     depth = models.PositiveSmallIntegerField(default=1)
-    cause = LooseKey("Run")
+    cause = models.ForeignKey("Run", models.DO_NOTHING, null=True, **LOOSE)
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -192,7 +184,9 @@ class Run(TenantModel):
         db_index=False,
         verbose_name=_("contact"),
     )
-    activity = LooseKey(Activity, verbose_name=_("activity"))
+    activity = models.ForeignKey(
+        Activity, models.DO_NOTHING, null=True, **LOOSE, verbose_name=_("activity")
+    )
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.PENDING
     )
@@ -202,7 +196,7 @@ class Run(TenantModel):
     key = models.CharField(_("key"), max_length=255, blank=True, default="")
     entry = models.CharField(max_length=80, null=True, editable=False)
     depth = models.PositiveSmallIntegerField(default=1)
-    cause = LooseKey("self")
+    cause = models.ForeignKey("self", models.DO_NOTHING, null=True, **LOOSE)
     # The types of activity that a `wait_for` step waits for; null when the run waits for none.
     waits_for = models.JSONField(null=True, editable=False)
     # What the step at hand kept for when it is run again.

@@ -10,7 +10,7 @@ from django.db.models import Q
 from organisations.querysets import TenantQuerySet
 
 if TYPE_CHECKING:
-    from workflows.models import Run, Workflow
+    from workflows.models import Run, Workflow  # noqa: F401
 
 
 class RunQuerySet(TenantQuerySet["Run"]):
