@@ -101,6 +101,9 @@ class Organisation(models.Model):
         default="Europe/London",
         validators=[validate_timezone],
     )
+    # Who wants to hear of what, such as {"workflows": ["tag_added"]}: whoever writes something has
+    # the organisation at hand, so "does anybody care" costs no query (`services.set_listening`).
+    listens_to = models.JSONField(default=dict, editable=False)
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
         through="Membership",
@@ -117,6 +120,10 @@ class Organisation(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def listened_by(self, owner: str) -> frozenset[str]:
+        """What `owner` ("workflows", "webhooks", …) wants to hear of."""
+        return frozenset(self.listens_to.get(owner, ()))
 
     def clean(self) -> None:
         """Total spend is counted in the currency, so it is fixed once there are contacts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,22 @@ def update_organisation(*, organisation: Organisation, values: Mapping[str, Any]
     current.full_clean()
     current.save()
     return current
+
+
+@transaction.atomic
+def set_listening(*, organisation: Organisation | int, owner: str, kinds: Iterable[str]) -> None:
+    """Note that `owner` ("workflows", "webhooks", …) wants to hear of these kinds and no others.
+
+    What others listen to stays. One query, two when it changes.
+    """
+    pk = organisation if isinstance(organisation, int) else organisation.pk
+    current = Organisation.objects.select_for_update().only("listens_to").get(pk=pk)
+    wanted = {**current.listens_to, owner: sorted(set(kinds))}
+    listens_to = {name: heard for name, heard in wanted.items() if heard}
+    if listens_to != current.listens_to:
+        Organisation.objects.filter(pk=pk).update(listens_to=listens_to)
+    if not isinstance(organisation, int):
+        organisation.listens_to = listens_to
 
 
 @transaction.atomic
