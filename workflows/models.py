@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.crypto import get_random_string
@@ -312,8 +313,26 @@ class Alert(TenantModel):
 
     text = models.TextField(_("text"))
     link = models.CharField(_("link"), max_length=300, blank=True, default="")
+    # Of whom it speaks: what it says goes with their data.
+    contact = models.ForeignKey(
+        Contact,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="alerts",
+        db_index=False,  # alert_of_contact
+        verbose_name=_("contact"),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     seen_at = models.DateTimeField(_("seen"), null=True, blank=True)
+    seen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("seen by"),
+    )
 
     class Meta:
         verbose_name = _("alert")
@@ -325,8 +344,17 @@ class Alert(TenantModel):
                 fields=["organisation", "-created_at", "-id"],
                 name="alert_unseen",
                 condition=Q(seen_at=None),
-            )
+            ),
+            # All of them, newest first.
+            models.Index(fields=["organisation", "-created_at", "-id"], name="alert_newest"),
+            models.Index(
+                fields=["contact"], name="alert_of_contact", condition=Q(contact__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
         return self.text
+
+
+# Last: they point at runs.
+import workflows.messages.models  # noqa: E402, F401

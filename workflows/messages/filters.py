@@ -194,10 +194,16 @@ def _locale(context: RenderContext) -> Locale:
 @lru_cache(maxsize=64)
 def locale_of(name: str) -> Locale:
     """A CLDR locale by its name, such as `en_GB`; British English for one that is not there."""
+    return Locale.parse(name) if is_locale(name) else Locale("en", "GB")
+
+
+def is_locale(name: str) -> bool:
+    """Whether CLDR knows this locale."""
     try:
-        return Locale.parse(name)
+        Locale.parse(name)
     except (ValueError, UnknownLocaleError):
-        return Locale("en", "GB")
+        return False
+    return True
 
 
 def _zone(context: RenderContext) -> ZoneInfo:
