@@ -34,7 +34,7 @@ from activities.models import (
     TableReservation,
 )
 from contacts.admin import panels
-from contacts.admin.panels import ContactPanel
+from contacts.admin.panels import BulkAction, ContactPanel
 from contacts.models import Contact
 from crm import money
 from crm.admin.base import OrganisationAdmin, link
@@ -55,6 +55,9 @@ _AUTOMATIC = {
     types.REFERRAL_INVITE_CREATED,
     types.REFERRAL_INVITE_COMPLETED,
 }
+BULK_ACTIONS: list[BulkAction] = []
+"""Actions on chosen activities that apps above add, such as the export."""
+
 _CONTACT = Prefetch("contact", Contact.objects.across_organisations().defer("search_text"))
 
 
@@ -201,6 +204,13 @@ class ActivityAdmin(ByContact):
     ordering = ("-happened_at", "-id")
     sortable_by = ("happened_at",)
     autocomplete_fields = ("contact",)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        for one in BULK_ACTIONS:
+            if request.user.has_perm(one.permission):
+                actions[one.name] = (one.run, one.name, one.label)
+        return actions
 
     @display(description=gettext_lazy("amount"))
     def amount(self, obj: Activity) -> SafeString | str:

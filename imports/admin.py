@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from crm.admin.base import OrganisationAdmin
 from crm.admin.unfold import display
+from imports.exports import admin as exports  # noqa: F401  # adds itself to the lists
 from imports.models import Import
 
 

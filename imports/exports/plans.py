@@ -87,8 +87,10 @@ def streamed(plan: Plan, *, format: str, bom: bool = False) -> Iterator[bytes]:
     yield stream.getvalue()
 
 
-def check_size(rows: int, format: str, most: int = XLSX_MAX_ROWS - 1) -> None:
-    """Raise TooLarge for more rows than a workbook may have, before any is written."""
+def check_size(rows: int, format: str) -> None:
+    """Raise TooLarge for more rows than a sheet has, before any is written. They are not spread
+    over several sheets: an import reads one, and would lose the others without a word."""
+    most = XLSX_MAX_ROWS - 1
     if format == "xlsx" and rows > most:
         raise TooLarge(
             f"{rows:,} rows do not fit into one sheet, which takes {most:,}: "
