@@ -15,6 +15,10 @@ booking_status_changed = Signal()
 """`booking`: a `Booking` whose status just changed; `before`: what it was. Sent in the transaction
 that changed it."""
 
+activities_recorded = Signal()
+"""`organisation`, and `activities`: a list of rows that are new and no history (`backfill`). Sent
+in the transaction that inserted them. Corrections are not told."""
+
 
 @receiver(post_save, sender=Activity, dispatch_uid="activities.count_saved")
 def count_saved(

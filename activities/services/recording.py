@@ -14,9 +14,11 @@ from activities.models import Activity, Reservation
 from activities.querysets import Fact
 from activities.services.reservations import attach
 from activities.services.values import Draft, not_found, read, under
+from activities.signals import activities_recorded
 from contacts.models import Contact, ReferralInvite
 from contacts.services import upsert, upsert_batch
 from contacts.services.locks import settling
+from crm import causes
 from crm.batch import BatchResult
 from crm.errors import Conflict
 from organisations.models import Organisation
@@ -153,6 +155,13 @@ def _write(organisation: Organisation, drafts: Sequence[Draft]) -> None:
         told = [draft.existing or draft.activity for draft in now if draft.error is None]
         _settle_repeats(later, {fact: row for row in told for fact in row.facts()})
         waiting = [draft for draft in later if draft.open]
+    new = [
+        draft.activity
+        for draft in drafts
+        if draft.activity.pk is not None and not draft.activity.backfill
+    ]
+    if new:
+        activities_recorded.send(Activity, organisation=organisation, activities=new)
 
 
 def _settle_repeats(drafts: Iterable[Draft], held: Mapping[Fact, Activity]) -> None:
@@ -240,7 +249,9 @@ def _find_contacts(organisation: Organisation, drafts: Sequence[Draft]) -> None:
         elif pk is not None:
             draft.error = ValidationError({"contact": not_found(pk)})
     rows = [values for _draft, values in given]
-    for result in upsert_batch(organisation=organisation, rows=rows) if rows else ():
+    with causes.quiet(all(draft.activity.backfill for draft, _values in given)):
+        results = upsert_batch(organisation=organisation, rows=rows) if rows else ()
+    for result in results:
         draft = given[result.index][0]
         if isinstance(result.error, Conflict):
             draft.error = result.error

@@ -14,6 +14,7 @@ from activities.reservations import BOOKING, KINDS, Kind, Reference
 from activities.services.values import Draft, Errors, clean_reservation, not_found
 from activities.signals import booking_status_changed
 from contacts.services.locks import settling
+from crm import causes
 from organisations.models import Organisation
 
 
@@ -84,7 +85,7 @@ def _upsert(organisation: Organisation, kind: Kind, given: Sequence[tuple[Draft,
     """Write the reservations that are given as mappings, as if one after the other."""
     there = _known(organisation, kind, (kind.reference_of(values) for _draft, values in given))
     new: list[Reservation] = []
-    changed: dict[int, tuple[Reservation, str]] = {}
+    changed: dict[int, tuple[Reservation, str, bool]] = {}
     for draft, values in given:
         reference = kind.reference_of(values)
         row = there.get(reference) if reference else None
@@ -99,7 +100,7 @@ def _upsert(organisation: Organisation, kind: Kind, given: Sequence[tuple[Draft,
         else:
             was = row.status
             if _assign(row, values) and row.pk is not None:
-                changed.setdefault(row.pk, (row, was))
+                changed.setdefault(row.pk, (row, was, draft.activity.backfill))
         setattr(draft.activity, kind.name, row)
     # Two at once that create the same reference: the caller begins anew and finds the other's.
     new.sort(key=lambda row: kind.reference_of(row) or ())
@@ -107,15 +108,16 @@ def _upsert(organisation: Organisation, kind: Kind, given: Sequence[tuple[Draft,
     for draft, _values in given:
         setattr(draft.activity, kind.name, getattr(draft.activity, kind.name))  # now with its id
     moment = timezone.now()
-    for row, _was in changed.values():
+    for row, _was, _history in changed.values():
         row.updated_at = moment
     if changed:
-        rows = [row for row, _was in changed.values()]
+        rows = [row for row, _was, _history in changed.values()]
         kind.model.objects.for_organisation(organisation).bulk_update(
             rows, [*kind.columns, "updated_at"]
         )
-    for row, was in changed.values():
-        _tell(row, was)
+    for row, was, history in changed.values():
+        with causes.quiet(history):
+            _tell(row, was)
 
 
 def _known(
