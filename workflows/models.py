@@ -156,7 +156,7 @@ class Run(TenantModel):
 
     A run can be claimed when `due_at` has passed, `held` is false (its workflow is not paused) and
     nobody's lease is running: `lease` is the token of whoever claimed it, until `leased_until`.
-    `attempts` counts the failed ones of the step at hand.
+    `taken` counts the steps that are behind it, `attempts` the failed ones of the step at hand.
 
     `entry` is what no two runs of the workflow and contact may have at once (see
     `workflows.reentry`); null when it stands in nobody's way.
@@ -200,6 +200,7 @@ class Run(TenantModel):
     cause = models.ForeignKey("self", models.DO_NOTHING, null=True, **LOOSE)
     # The types of activity that a `wait_for` step waits for; null when the run waits for none.
     waits_for = models.JSONField(null=True, editable=False)
+    taken = models.PositiveIntegerField(default=0, editable=False)
     # What the step at hand kept for when it is run again.
     memory = models.JSONField(default=dict, editable=False)
     held = models.BooleanField(default=False, editable=False)
