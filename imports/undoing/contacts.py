@@ -38,25 +38,29 @@ def take_back(run: Import, marks: Mapping[int, Mark]) -> Outcome:
     outcome = Outcome()
     contacts = among(Contact.objects.for_organisation(run.organisation_id), "id", marks)
     # Whoever would hang something on them waits here, and then finds them gone.
-    there = {
-        contact.pk: contact
-        for contact in contacts.order_by("pk").select_for_update().defer("search_text")
-    }
-    for pk, contact in there.items():
-        if contact.merged_into_id is not None:
-            outcome.keep(pk, contact, words.merged(contact.merged_into_id))
-        elif contact.redacted_at is not None:
-            outcome.keep(pk, contact, words.redacted())
-        elif contact.updated_at != marks[pk].written_at:
-            outcome.keep(pk, contact, words.changed())
-    good = there.keys() - outcome.kept.keys()
-    for pk, rows in elsewhere.rows_of_others(Contact, good, besides=_ITS_OWN).items():
-        outcome.keep(pk, there[pk], words.has(rows))
-    good -= outcome.kept.keys()
-    touched = _touched(run, {pk: marks[pk] for pk in good})
-    for pk, part in _changed_parts(touched).items():
-        outcome.keep(pk, there[pk], words.changed_part(part))
-    good -= outcome.kept.keys()
+    there = contacts.order_by("pk").select_for_update()
+    reasons: dict[int, str] = {}
+    good = set()
+    columns = ("pk", "updated_at", "merged_into", "redacted_at")
+    for pk, updated_at, survivor, redacted_at in there.values_list(*columns):
+        if survivor is not None:
+            reasons[pk] = words.merged(survivor)
+        elif redacted_at is not None:
+            reasons[pk] = words.redacted()
+        elif updated_at != marks[pk].written_at:
+            reasons[pk] = words.changed()
+        else:
+            good.add(pk)
+    pointing = elsewhere.rows_of_others(Contact, good, besides=_ITS_OWN)
+    reasons |= {pk: words.has(rows) for pk, rows in pointing.items()}
+    good -= reasons.keys()
+    changed = _changed_parts(_touched(run, {pk: marks[pk] for pk in good}))
+    reasons |= {pk: words.changed_part(part) for pk, part in changed.items()}
+    good -= reasons.keys()
+    if reasons:
+        named = among(Contact.objects.for_organisation(run.organisation_id), "id", reasons)
+        for pk, contact in named.in_bulk().items():
+            outcome.keep(pk, contact, reasons[pk])
     tags = _tags(good)
     for model in _ITS_OWN.values():
         elsewhere.delete(model, "contact_id", good)

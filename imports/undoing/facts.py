@@ -28,14 +28,17 @@ class Facts:
     def delete(self, run: Import, marks: Mapping[int, Mark]) -> Outcome:
         """Delete those of these rows that nobody changed since and nothing points at."""
         outcome = Outcome()
-        there = self._locked(run, marks)
-        for pk, row in there.items():
-            if row.updated_at != marks[pk].written_at:
-                outcome.keep(pk, row, words.changed())
-        good = there.keys() - outcome.kept.keys()
-        for pk, rows in elsewhere.rows_of_others(self.model, good).items():
-            outcome.keep(pk, there[pk], words.has(rows))
-        good -= outcome.kept.keys()
+        there = dict(self._locked(run, marks).values_list("pk", "updated_at"))
+        reasons = {
+            pk: words.changed() for pk, moment in there.items() if moment != marks[pk].written_at
+        }
+        good = there.keys() - reasons.keys()
+        pointing = elsewhere.rows_of_others(self.model, good)
+        reasons |= {pk: words.has(rows) for pk, rows in pointing.items()}
+        good -= reasons.keys()
+        if reasons:
+            for pk, row in self._locked(run, reasons).in_bulk().items():
+                outcome.keep(pk, row, reasons[pk])
         if self.model is Activity:
             counted = Activity.objects.all().counted(good)
             outcome.done = elsewhere.delete(self.model, "id", good)
@@ -50,7 +53,7 @@ class Facts:
         """Give these rows their former columns back, those that nobody changed since."""
         outcome = Outcome()
         change_of = changes(run, self.what, ids)
-        there = self._locked(run, change_of)
+        there = self._locked(run, change_of).in_bulk()
         back: list[tuple[Any, Change]] = []
         for pk, change in change_of.items():
             row = there.get(pk)
@@ -63,9 +66,9 @@ class Facts:
         self._write(run, back, outcome)
         return outcome
 
-    def _locked(self, run: Import, ids: Collection[int]) -> dict[int, Any]:
-        rows: Any = among(self.model.objects.for_organisation(run.organisation_id), "id", ids)
-        return {row.pk: row for row in rows.order_by("pk").select_for_update()}
+    def _locked(self, run: Import, ids: Collection[int]) -> Any:
+        rows = among(self.model.objects.for_organisation(run.organisation_id), "id", ids)
+        return rows.order_by("pk").select_for_update()
 
     def _write(self, run: Import, back: list[tuple[Any, Change]], outcome: Outcome) -> None:
         """All at once; one by one when the database refuses one, because another row has its

@@ -317,10 +317,17 @@ class _Batch:
             Address.objects.for_organisation(self._organisation), "contact_id", [o.pk for o in back]
         )
         rows.delete()
-        Address.objects.bulk_create(
-            Address(organisation=self._organisation, contact_id=one.pk, **values)
-            for one in back
-            for values in (one.change.pair("addresses") or [[]])[0]
+        former = [
+            (one.pk, values) for one in back for values in (one.change.pair("addresses") or [[]])[0]
+        ]
+        tables.insert(
+            Address,
+            len(former),
+            {
+                "organisation_id": tables.Same(self._organisation.pk),
+                "contact_id": [pk for pk, _values in former],
+                **{name: [values[name] for _pk, values in former] for name in ADDRESS_COLUMNS},
+            },
         )
 
     def _write_tags(self, back: list[Former]) -> None:

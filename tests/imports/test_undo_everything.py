@@ -32,7 +32,7 @@ rows = st.lists(st.tuples(row, more).map(lambda pair: [*pair[0], *pair[1]]), max
 def import_twice_and_undo(first: list[list[str]], second: list[list[str]]) -> None:
     organisation = OrganisationFactory()
     prepare(organisation)
-    known, _new = contacts.upsert(
+    contacts.upsert(
         organisation=organisation,
         values={
             "email_address": "b@x.com",
