@@ -435,3 +435,80 @@ class MergedRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.part} {self.row_id}"
+
+
+class ContactPermission(TenantModel):
+    """Whether a contact may be sent marketing over a channel: since when, and where that is from.
+
+    No row says that nothing is known. `contacts.consent` is its only writer.
+    """
+
+    class Channel(models.TextChoices):
+        EMAIL = "email", _("E-mail")
+        SMS = "sms", _("SMS")
+
+    class Status(models.TextChoices):
+        SUBSCRIBED = "subscribed", _("Subscribed")
+        UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+        UNKNOWN = "unknown", _("Not known")
+
+    contact = models.ForeignKey(
+        Contact,
+        models.CASCADE,
+        related_name="permissions",
+        db_index=False,  # permission_once begins with it
+    )
+    channel = models.CharField(_("channel"), max_length=5, choices=Channel.choices)
+    status = models.CharField(_("status"), max_length=12, choices=Status.choices)
+    since = models.DateTimeField(_("since"))
+    source = models.CharField(_("source"), max_length=100, blank=True, default="")
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("permission")
+        verbose_name_plural = _("permissions")
+        constraints = [
+            models.UniqueConstraint(fields=["contact", "channel"], name="permission_once")
+        ]
+        indexes = [
+            # permissions[email]=unsubscribed, and rules about it.
+            models.Index(
+                fields=["organisation", "channel", "status", "contact"], name="permission_status"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {self.status}"
+
+
+class PermissionChange(TenantModel):
+    """That a permission changed, once: proof of what a contact agreed to and when. Rows are only
+    ever added."""
+
+    contact = models.ForeignKey(
+        Contact,
+        models.CASCADE,
+        related_name="permission_changes",
+        db_index=False,  # permission_change_latest begins with it
+    )
+    channel = models.CharField(
+        _("channel"), max_length=5, choices=ContactPermission.Channel.choices
+    )
+    before = models.CharField(_("from"), max_length=12, choices=ContactPermission.Status.choices)
+    after = models.CharField(_("to"), max_length=12, choices=ContactPermission.Status.choices)
+    source = models.CharField(_("source"), max_length=100, blank=True, default="")
+    # The id of the workflow run whose message it answers, or that made it.
+    run = models.BigIntegerField(null=True, blank=True)
+    happened_at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("change of permission")
+        verbose_name_plural = _("changes of permission")
+        ordering = ["-happened_at", "-id"]
+        indexes = [
+            # What the contact's page shows.
+            models.Index(fields=["contact", "-happened_at", "-id"], name="permission_change_latest")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {self.before} → {self.after}"
