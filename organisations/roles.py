@@ -39,6 +39,8 @@ _READ_ONLY = _all(
     "activities.golfreservation",
     "activities.tablereservation",
     "imports.import",
+    "workflows.message",
+    "workflows.alert",
     actions=["view"],
 )
 _STAFF = (
@@ -55,7 +57,7 @@ _STAFF = (
         "activities.tablereservation",
         actions=["change"],
     )
-    | {"contacts.add_tag"}
+    | {"contacts.add_tag", "workflows.change_alert"}
 )
 _MANAGER = (
     _STAFF
@@ -68,6 +70,7 @@ _MANAGER = (
         "activities.activitytype",
         "imports.import",
     )
+    | _all("workflows.messagesettings", actions=["view", "add", "change"])
     | {
         "contacts.merge_contact",
         "contacts.redact_contact",

@@ -27,6 +27,8 @@ MENU: list[tuple[Any, list[tuple[Any, str, str]]]] = [
             (_("Bookings"), "hotel", "activities.booking"),
             (_("Table reservations"), "restaurant", "activities.tablereservation"),
             (_("Golf reservations"), "golf_course", "activities.golfreservation"),
+            (_("Messages"), "mail", "workflows.message"),
+            (_("Alerts"), "notifications", "workflows.alert"),
         ],
     ),
     (
@@ -35,6 +37,7 @@ MENU: list[tuple[Any, list[tuple[Any, str, str]]]] = [
             (_("Custom fields"), "edit_note", "customfields.customfield"),
             (_("Activity types"), "category", "activities.activitytype"),
             (_("Imports"), "upload_file", "imports.import"),
+            (_("Message settings"), "tune", "workflows.messagesettings"),
         ],
     ),
     (

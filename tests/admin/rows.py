@@ -17,6 +17,10 @@ from customfields.models import CustomField
 from imports.models import Import
 from organisations import roles, services
 from organisations.models import ApiKey, Membership, Organisation
+from workflows import alerts
+from workflows.messages import configuration
+from workflows.messages.models import Message, MessageSettings
+from workflows.models import Alert
 
 
 def contact(organisation: Organisation, **values: Any) -> Contact:
@@ -84,6 +88,19 @@ def field(organisation: Organisation, **values: Any) -> CustomField:
     return custom_fields.define(organisation=organisation, **given)
 
 
+def message(organisation: Organisation) -> Message:
+    number = Message.objects.across_organisations().count()
+    return Message.objects.create(
+        organisation=organisation,
+        contact=contact(organisation),
+        channel="email",
+        status="sent",
+        subject=f"Secret {number}",
+        body="<p>Secret</p>",
+        idempotency_key=f"run-1-{number}",
+    )
+
+
 ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Organisation: lambda organisation: organisation,
     Membership: member,
@@ -100,4 +117,7 @@ ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Import: lambda org: Import.objects.create(
         organisation=org, kind="contacts", file_name="secret.csv", digest="0" * 64
     ),
+    Message: message,
+    Alert: lambda org: alerts.tell(organisation=org, text="Secret", contact=contact(org)),
+    MessageSettings: configuration.kept,
 }

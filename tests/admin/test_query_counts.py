@@ -17,6 +17,8 @@ from imports.models import Import
 from organisations.models import ApiKey, Membership, Organisation
 from tests.admin import rows
 from tests.admin.test_scope import SCREENS, url
+from workflows.messages.models import Message, MessageSettings
+from workflows.models import Alert
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +39,9 @@ LISTS = {
     "TableReservation": 3,
     "GolfReservation": 3,
     "Import": 2,
+    "Message": 3,  # + contacts
+    "Alert": 3,
+    "MessageSettings": 2,
 }
 
 
@@ -53,7 +58,7 @@ def fill(organisation: Organisation, model: Any, number: int) -> None:
             rows.contact(organisation, tags=[f"Tag {index}", "All"])
         elif model is CustomField:
             rows.field(organisation, label=f"Field {index}", type="Select", options=["a", "b"])
-        elif model in (Membership, ApiKey, Import):
+        elif model in (Membership, ApiKey, Import, Message, Alert, MessageSettings):
             rows.ROWS[model](organisation)
         elif model is not Organisation:
             _more(organisation, model, index)
@@ -107,8 +112,8 @@ def test_the_first_page(owner: Client, organisation: Organisation) -> None:
     fill(organisation, Contact, 12)
     for _number in range(12):
         rows.activity(organisation)
-    # Newest contacts, latest activities, their contacts.
-    assert queries(owner, reverse("admin:index")) <= ASKING + 3
+    # Newest contacts, latest activities, their contacts, open alerts.
+    assert queries(owner, reverse("admin:index")) <= ASKING + 4
 
 
 def test_a_contacts_page_costs_the_same_for_much_history(

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from organisations.models import Organisation
 from workflows.messages.models import MessageSettings
+from workflows.messages.quiet import QuietHours
 
 CHANGEABLE = (
     "sender_name",
@@ -72,3 +73,10 @@ def sender(organisation: Organisation, chosen: MessageSettings) -> tuple[str, st
         chosen.sender_name or " ".join(organisation.name.split()),
         chosen.sender_email or settings.DEFAULT_FROM_EMAIL,
     )
+
+
+def quiet_hours(chosen: MessageSettings) -> QuietHours | None:
+    """The organisation's quiet hours, when it has any."""
+    if chosen.quiet_from is None or chosen.quiet_to is None:
+        return None
+    return QuietHours(chosen.quiet_from, chosen.quiet_to)
