@@ -18,13 +18,15 @@ from imports.undoing.records import among
 def relations(model: type[models.Model]) -> list[tuple[str, models.ForeignKey[Any, Any]]]:
     """Every foreign key of any app that points at `model`, with the name that `model` knows it by.
 
-    From Django's registry: what an app adds later is seen, too.
+    From Django's registry: what an app adds later is seen, too. Without those that outlive what
+    they point at.
     """
     found = []
     for relation in model._meta.get_fields(include_hidden=True):
         if relation.auto_created and (relation.one_to_many or relation.one_to_one):
-            key: Any = relation.field  # type: ignore[union-attr]  # a relation has one
-            found.append((relation.name, key))
+            kept: Any = relation
+            if kept.on_delete is not models.DO_NOTHING:
+                found.append((kept.name, kept.field))
     return found
 
 
