@@ -7,7 +7,10 @@ class ActivitiesConfig(AppConfig):
     def ready(self) -> None:
         from activities import referrals, signals, types  # noqa: F401  # connects the receivers
         from activities.part import ActivitiesPart
-        from contacts import parts, rollups
+        from activities.rules import VOCABULARIES
+        from contacts import parts, rollups, rules
 
         rollups.keep(types.Ledger())
         parts.register(ActivitiesPart())
+        for vocabulary in VOCABULARIES:
+            rules.register(vocabulary)

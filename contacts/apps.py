@@ -11,7 +11,12 @@ class ContactsConfig(AppConfig):
     name = "contacts"
 
     def ready(self) -> None:
+        from contacts import rules
+        from contacts.rules import contact
+
         post_migrate.connect(keep_search, sender=self, dispatch_uid="contacts.search")
+        for vocabulary in contact.VOCABULARIES:
+            rules.register(vocabulary)
 
 
 def keep_search(using: str, **kwargs: Any) -> None:

@@ -59,6 +59,8 @@ class FieldType(Generic[T]):
     has_options: ClassVar[bool] = False
     multiple: ClassVar[bool] = False
     """Whether a value is several rows."""
+    canonical: ClassVar[bool] = False
+    """Whether all spellings of a text are stored as one, so that comparing it is exact."""
     rank: ClassVar[int | None] = None
     """When an import guesses types, the fitting one of smallest rank is taken; None: never."""
     form_class: ClassVar[type[CustomFormField]]

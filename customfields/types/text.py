@@ -110,6 +110,7 @@ class Email(Text):
     limit = 254
     schema = {"type": "string", "format": "email", "maxLength": 254}
     bounds = None
+    canonical = True
     rank = 40
 
     def read(self, given: Any, field: CustomField) -> str:
@@ -148,6 +149,7 @@ class Phone(Text):
     limit = 40
     schema = {"type": "string", "description": "E.164", "maxLength": 16}
     bounds = None
+    canonical = True
     rank = 50
 
     def read(self, given: Any, field: CustomField) -> str:
