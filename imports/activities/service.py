@@ -144,7 +144,8 @@ def _note_reservations(
         }
         if changes:
             mine = pk in created_before or own[what](pk)
-            record.changed.append((pk, None if mine else {"columns": changes}, now["updated_at"]))
+            kept = None if mine else {"columns": changes, "at": [_json(was["updated_at"])]}
+            record.changed.append((pk, kept, now["updated_at"]))
 
 
 def _json(value: Any) -> Any:
