@@ -149,7 +149,7 @@ def _parsed(url: Any) -> httpx2.URL:
         parsed = httpx2.URL(text)
     except (httpx2.InvalidURL, ValueError):
         raise wrong from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not parsed.host or _port(parsed) > 65_535:
         raise wrong
     if parsed.userinfo:
         raise ValidationError(

@@ -7,18 +7,15 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from contacts.models import Contact
+from contacts.models import Contact, ContactPermission
 from crm.outbound import new_secret
 from organisations.models import TenantModel
 from workflows.messages.filters import is_locale
 from workflows.models import LOOSE
 
 
-class Channel(models.TextChoices):
-    """By which way a message goes. The names are those of permissions."""
-
-    EMAIL = "email", _("E-mail")
-    SMS = "sms", _("SMS")
+Channel = ContactPermission.Channel
+"""By which way a message goes."""
 
 
 class Message(TenantModel):

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from contacts import consent
 from contacts.models import Contact
 from workflows.messages import configuration, quiet, templates, values
 from workflows.messages.errors import Misconfigured, Refusal, Unavailable
@@ -55,8 +56,6 @@ class MessageStep(Step):
         raise NotImplementedError
 
     def run(self, moment: Moment) -> Outcome:
-        from contacts import consent
-
         messages = Message.objects.for_organisation(moment.organisation)
         known = messages.filter(
             idempotency_key=moment.idempotency_key, status=Message.Status.SENT
@@ -113,8 +112,6 @@ class MessageStep(Step):
 
     def hindrance(self, moment: Moment, chosen: MessageSettings) -> str | None:
         """Why the contact is not to get it; None when they are."""
-        from contacts import consent
-
         contact = moment.contact
         if contact.redacted_at is not None:
             return _("The contact's data was erased.")
@@ -124,8 +121,7 @@ class MessageStep(Step):
         if not consent.may_send(contact, self.channel, transactional=transactional):
             return _("The contact unsubscribed.")
         if not transactional and not chosen.send_to_unknown:
-            permission = consent.permission_of(contact, self.channel)
-            if permission != consent.SUBSCRIBED:
+            if consent.permission_of(contact, self.channel) != consent.SUBSCRIBED:
                 return _("The contact has not subscribed.")
         return None
 
@@ -145,9 +141,7 @@ class MessageStep(Step):
     # What, and what became of it
 
     def _composed(self, moment: Moment, chosen: MessageSettings) -> Composed:
-        from contacts import consent
-
-        url = consent.unsubscribe_url(moment.contact, self.channel)
+        url = consent.unsubscribe_url(moment.contact, self.channel, moment.run.pk)
         rendered_with = values.plain(
             moment.template_values(),
             organisation=moment.organisation,

@@ -114,7 +114,10 @@ class CallWebhook(Step):
                 "type": "workflow.step",
                 "timestamp": told_moment(moment.now),
                 "data": {
-                    "workflow": told.get("workflow"),
+                    "workflow": {
+                        "id": moment.run.workflow_id,
+                        "name": moment.run.workflow.name,
+                    },
                     "run": moment.run.pk,
                     "step": moment.data.get("id"),
                     "contact": told.get("contact"),
