@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from contacts.models import (
@@ -17,6 +18,7 @@ from contacts.models import (
     SpendInCurrency,
     Tag,
 )
+from contacts.signals import contacts_deleted
 from customfields.models import CustomFieldValue
 from imports.models import Import, ImportedRow, What
 from imports.undoing import elsewhere, words
@@ -62,6 +64,8 @@ def take_back(run: Import, marks: Mapping[int, Mark]) -> Outcome:
         for pk, contact in named.in_bulk().items():
             outcome.keep(pk, contact, reasons[pk])
     tags = _tags(good)
+    if good:
+        contacts_deleted.send(Contact, organisation=run.organisation, ids=sorted(good))
     for model in _ITS_OWN.values():
         elsewhere.delete(model, "contact_id", good)
     outcome.done = elsewhere.delete(Contact, "id", good)
@@ -140,5 +144,6 @@ def delete_unused_tags(run: Import, tags: Collection[int]) -> None:
     )
     # First locked, then looked at: nobody puts one on a contact in between.
     ids = set(made.order_by("pk").select_for_update().values_list("pk", flat=True))
-    unused = ids - elsewhere.rows_of_others(Tag, ids).keys()
-    elsewhere.delete(Tag, "id", unused)
+    carried = ContactTag.objects.across_organisations().filter(tag=OuterRef("pk"))
+    unused = made.filter(~Exists(carried)).values_list("pk", flat=True)
+    elsewhere.delete(Tag, "id", ids & set(unused))

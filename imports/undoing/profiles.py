@@ -13,8 +13,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contacts import identity, rollups
+from contacts import identity
 from contacts.models import Address, Contact, ContactRollup, ContactTag, Merge, Tag
+from contacts.services import news
 from contacts.services import tags as tag_services
 from contacts.services.values import ADDRESS_COLUMNS, COLUMNS, DERIVED
 from customfields import values as custom_values
@@ -257,7 +258,7 @@ class _Batch:
         self._write_addresses([one for one in back if one.change.pair("addresses")])
         self._write_tags([one for one in back if one.lost or one.regained])
         self._write_values([one for one in back if one.values])
-        rollups.touch(one.pk for one in back)
+        news.updated(self._organisation, [one.pk for one in back])
         self._note([one.pk for one in back])
         self.outcome.done = len(back)
 
@@ -338,6 +339,9 @@ class _Batch:
         links = ContactTag.objects.for_organisation(self._organisation)
         for tag_id, contact_ids in lost.items():
             links.filter(tag=tag_id, contact__in=contact_ids).delete()
+        news.tagged(
+            self._organisation, ((tag, one.pk) for one in back for tag in one.lost), added=False
+        )
         names = {key: name for one in back for key, name in one.regained}
         ensured = tag_services.ensure(self._organisation, names.values()) if names else {}
         ContactTag.objects.bulk_create(
@@ -347,6 +351,11 @@ class _Batch:
                 for key, _name in one.regained
             ),
             ignore_conflicts=True,
+        )
+        news.tagged(
+            self._organisation,
+            ((ensured[key], one.pk) for one in back for key, _name in one.regained),
+            added=True,
         )
         delete_unused_tags(self._run, lost)
 

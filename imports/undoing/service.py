@@ -12,10 +12,13 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from activities.models import Activity
+from activities.models import Activity, Booking
 from activities.reservations import BOOKING, GOLF, TABLE
+from contacts.models import Address, Contact, ContactRollup, ContactTag
 from crm.errors import Conflict
-from imports.models import Import, KeptRow, What
+from customfields.models import CustomFieldValue
+from imports import tables
+from imports.models import CreatedRange, Import, ImportedRow, KeptRow, What
 from imports.undoing import contacts, fields, profiles
 from imports.undoing.facts import Facts
 from imports.undoing.records import (
@@ -30,6 +33,18 @@ from imports.undoing.records import (
 )
 
 _ATTEMPTS = 4
+# Tables that an import has just made grow.
+_READ = (
+    CreatedRange,
+    ImportedRow,
+    Contact,
+    ContactRollup,
+    ContactTag,
+    Address,
+    CustomFieldValue,
+    Activity,
+    Booking,
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +133,7 @@ def undo(
     began = time.monotonic()
     with transaction.atomic() if dry_run else nullcontext():
         run = _begin(run, unfinished=unfinished)
+        tables.refresh_statistics(_READ)
         before = float(run.undone.get("seconds", 0.0))
         finished = True
         for step, batch in _batches(run):

@@ -26,8 +26,8 @@ def redacted() -> str:
 
 
 def has(rows: str) -> str:
-    """Something that others made hangs on it: `2 activities`."""
-    return _("It has %(rows)s from elsewhere by now.") % {"rows": rows}
+    """Something hangs on it that is not undone: `2 activities`."""
+    return _("Something hangs on it that stays: %(rows)s.") % {"rows": rows}
 
 
 def changed_part(part: str) -> str:

@@ -155,16 +155,19 @@ TOUCHES: dict[str, tuple[Touch, str]] = {
         lambda c: services.update(contact=c, values={"addresses": [{"city": "Rome"}]}),
         "It was changed since: its addresses.",
     ),
-    "activity": (add_activity, "It has 1 activity from elsewhere by now."),
+    "activity": (add_activity, "Something hangs on it that stays: 1 activity."),
     "booking": (
         lambda c: add_activity(c, type="Booking", booking={"external_reference": "B1"}),
-        "It has 1 booking, 1 activity from elsewhere by now.",
+        "Something hangs on it that stays: 1 booking, 1 activity.",
     ),
     "invite": (
         lambda c: services.create_invite(contact=c),
-        "It has 1 referral invite, 1 activity from elsewhere by now.",
+        "Something hangs on it that stays: 1 referral invite, 1 activity.",
     ),
-    "completed invite": (complete_an_invite, "It has 1 referral invite from elsewhere by now."),
+    "completed invite": (
+        complete_an_invite,
+        "Something hangs on it that stays: 1 referral invite.",
+    ),
     "merged in": (merge_in, "It was changed since."),
     "redacted": (lambda c: services.redact(contact=c), "It was redacted since."),
 }
