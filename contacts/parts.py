@@ -8,7 +8,7 @@ something to a contact is adding one part (docs/decisions/0002-contact-parts.md)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,8 +81,9 @@ class ContactPart:
         """
         return None
 
-    def write(self, contact: Contact, cleaned: Any) -> bool:
-        """Store what `clean` answered, in the caller's transaction. True when anything changed."""
+    def write(self, contact: Contact, cleaned: Any) -> bool | Collection[str]:
+        """Store what `clean` answered, in the caller's transaction. True when anything changed, or
+        the JSON names of what did."""
         return False
 
     def clean_many(
@@ -102,9 +103,12 @@ class ContactPart:
         except ValidationError as error:
             return error
 
-    def write_many(self, rows: Sequence[tuple[Contact, Any]]) -> set[int]:
+    def write_many(
+        self, rows: Sequence[tuple[Contact, Any]]
+    ) -> Collection[int] | Mapping[int, Collection[str]]:
         """`write` for each row of a batch, each of another contact; answers the ids of the
-        contacts that changed. An error undoes the batch, which is then written row by row."""
+        contacts that changed, as a mapping with the JSON names of what did. An error undoes the
+        batch, which is then written row by row."""
         return {contact.pk for contact, cleaned in rows if self.write(contact, cleaned)}
 
     def merge(self, merge: Merge) -> None:

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from contacts import rollups
 from contacts.models import ContactRollup
+from contacts.signals import totals_changed
 from organisations.models import Organisation
 from organisations.querysets import TenantQuerySet
 
@@ -50,6 +51,7 @@ def _clear(organisation: Organisation) -> int:
     while ids := list(pending[: rollups.BATCH]):
         with transaction.atomic():
             cleared += rollups.lock(ids).update(**unscored, changed_at=timezone.now())
+            totals_changed.send(Organisation, organisation=organisation, ids=ids)
     return cleared
 
 
@@ -61,7 +63,7 @@ def _score(organisation: Organisation) -> int:
     rows = wrong.values_list("pk", *(f"new_{score}" for score in SCORED_BY)).iterator(rollups.BATCH)
     scored = 0
     while batch := list(islice(rows, rollups.BATCH)):
-        _write(batch)
+        _write(organisation, batch)
         scored += len(batch)
     return scored
 
@@ -75,7 +77,7 @@ def _ranked(organisation: Organisation) -> TenantQuerySet[ContactRollup]:
     return ranked
 
 
-def _write(rows: Sequence[tuple[int, int, int, int]]) -> None:
+def _write(organisation: Organisation, rows: Sequence[tuple[int, int, int, int]]) -> None:
     """Set the scores of these contacts, given as rows of id, recency, frequency, monetary."""
     table = connection.ops.quote_name(ContactRollup._meta.db_table)
     values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
@@ -91,3 +93,4 @@ def _write(rows: Sequence[tuple[int, int, int, int]]) -> None:
                 connection.ops.adapt_datetimefield_value(timezone.now()),
             ],
         )
+        totals_changed.send(Organisation, organisation=organisation, ids=[row[0] for row in rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -75,15 +75,15 @@ class CustomFieldsPart(ContactPart):
             ],
         )
 
-    def write(self, contact: Contact, cleaned: Parsed) -> bool:
-        return bool(values.write(contact.organisation, [(contact.pk, cleaned)]))
+    def write(self, contact: Contact, cleaned: Parsed) -> Collection[str]:
+        return self.write_many([(contact, cleaned)]).get(contact.pk, ())
 
-    def write_many(self, rows: Sequence[tuple[Contact, Parsed]]) -> set[int]:
+    def write_many(self, rows: Sequence[tuple[Contact, Parsed]]) -> Mapping[int, Collection[str]]:
         if not rows:
-            return set()
-        return values.write(
-            rows[0][0].organisation, [(contact.pk, cleaned) for contact, cleaned in rows]
-        )
+            return {}
+        wanted = {contact.pk: cleaned for contact, cleaned in rows}
+        changed = values.write(rows[0][0].organisation, wanted.items())
+        return {pk: services.changed_names(wanted[pk], ids) for pk, ids in changed.items()}
 
     # Merging. The survivor gets copies of what it lacks, so that the absorbed contact's own rows
     # stay as they were, to be its own again. A unique value goes with the copy.

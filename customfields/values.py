@@ -42,11 +42,12 @@ class Row(NamedTuple):
 
 def write(
     organisation: Organisation, values: Iterable[tuple[int, Mapping[CustomField, Any]]]
-) -> set[int]:
+) -> dict[int, set[int]]:
     """Make these the values of these contacts, given by id; None clears. Other fields stay.
 
-    Answers the ids of the contacts that changed. At most three statements, however many rows; rows
-    are written in the order of contacts, so that two writers wait and do not deadlock. Raises
+    Answers the contacts that changed, and in which fields, all by id. At most three statements,
+    however many rows; rows are written in the order of contacts, so that two writers wait and do
+    not deadlock. Raises
     IntegrityError when a unique value is another contact's, in a transaction that the caller began.
     """
     single: list[Row] = []
@@ -59,13 +60,16 @@ def write(
             if value is not None:
                 rows = multiple if field.kind.multiple else single
                 rows.extend(_rows(contact_id, field, value))
-    changed: set[int] = set()
+    pairs: list[tuple[int, int]] = []
     if emptied:
-        changed |= _remove(emptied, multiple)
+        pairs += _remove(emptied, multiple)
     if single:
-        changed |= _insert(organisation, single, multiple=False)
+        pairs += _insert(organisation, single, multiple=False)
     if multiple:
-        changed |= _insert(organisation, multiple, multiple=True)
+        pairs += _insert(organisation, multiple, multiple=True)
+    changed: dict[int, set[int]] = {}
+    for contact_id, field_id in pairs:
+        changed.setdefault(contact_id, set()).add(field_id)
     return changed
 
 
@@ -95,7 +99,7 @@ def unique_key_of(row: CustomFieldValue) -> str:
     return _unique_key(kept.get_db_prep_save(getattr(row, kept.attname), connection))
 
 
-def _remove(pairs: Sequence[tuple[int, int]], kept: Sequence[Row]) -> set[int]:
+def _remove(pairs: Sequence[tuple[int, int]], kept: Sequence[Row]) -> list[tuple[int, int]]:
     """Delete the rows of these (contact, field), but for the options in `kept`."""
     names = ("contact_id", "field_id")
     given, params = _given(names, [list(column) for column in zip(*pairs, strict=True)])
@@ -110,10 +114,12 @@ def _remove(pairs: Sequence[tuple[int, int]], kept: Sequence[Row]) -> set[int]:
         given, more = _given((*names, "value_option_id"), columns)
         sql += f" AND (contact_id, field_id, value_option_id) NOT IN ({given})"
         params += more
-    return _run(f"{sql} RETURNING contact_id", params)
+    return _run(f"{sql} RETURNING contact_id, field_id", params)
 
 
-def _insert(organisation: Organisation, rows: Sequence[Row], *, multiple: bool) -> set[int]:
+def _insert(
+    organisation: Organisation, rows: Sequence[Row], *, multiple: bool
+) -> list[tuple[int, int]]:
     columns = [
         [row.contact_id for row in rows],
         [row.field_id for row in rows],
@@ -132,7 +138,7 @@ def _insert(organisation: Organisation, rows: Sequence[Row], *, multiple: bool) 
     sql = (
         f"INSERT INTO {_TABLE} (organisation_id, {names}, multiple, created_at, updated_at) "  # noqa: S608
         f"SELECT %s, {names}, %s, {_moment()}, {_moment()} FROM ({given}) AS given WHERE true "
-        f"ON CONFLICT {conflict} RETURNING contact_id"
+        f"ON CONFLICT {conflict} RETURNING contact_id, field_id"
     )
     return _run(sql, [organisation.pk, multiple, now, now, *params])
 
@@ -173,7 +179,7 @@ def _array_type(name: str) -> str:
     return (kept.db_type(connection) or "").partition("(")[0]
 
 
-def _run(sql: str, params: Sequence[Any]) -> set[int]:
+def _run(sql: str, params: Sequence[Any]) -> list[tuple[int, int]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return {contact_id for (contact_id,) in cursor.fetchall()}
+        return [(contact_id, field_id) for contact_id, field_id in cursor.fetchall()]

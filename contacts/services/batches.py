@@ -10,10 +10,10 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from contacts import identity, rollups
+from contacts import identity
 from contacts.models import Address, Contact, ContactRollup, ContactTag, Tag
 from contacts.parts import PARTS, ContactPart
-from contacts.services import tags
+from contacts.services import news, tags
 from contacts.services.locks import settling
 from contacts.services.profiles import (
     take_identifiers,
@@ -30,6 +30,7 @@ from contacts.services.values import (
     read,
     require_identifier,
 )
+from contacts.signals import contacts_created
 from crm.batch import BatchResult
 from crm.errors import Conflict
 from organisations.models import Organisation
@@ -54,7 +55,8 @@ class _Row:
     contact: Contact | None = None
     holders: Sequence[Contact] = ()
     changed: set[str] = field(default_factory=set)
-    differs: bool = False
+    fields: set[str] = field(default_factory=set)
+    """What differs from before, by the names of the JSON."""
 
     @property
     def target(self) -> Contact:
@@ -167,7 +169,13 @@ def _write_group(
     _write_addresses(organisation, good)
     _write_tags(organisation, good, plan)
     _write_parts(good, cleaned)
-    rollups.touch(row.target.pk for row in good if row.contact is not None and row.differs)
+    news.updated(
+        organisation,
+        {row.contact.pk: row.fields for row in good if row.contact is not None and row.fields},
+    )
+    created = [row.target.pk for row in good if row.contact is None]
+    if created:
+        contacts_created.send(Contact, organisation=organisation, ids=created)
     written += [
         BatchResult(index=row.index, id=row.target.pk, created=row.contact is None) for row in good
     ]
@@ -283,7 +291,7 @@ def _save(organisation: Organisation, rows: Sequence[_Row]) -> None:
         row.target.search_text = identity.search_text(row.target)
         if row.contact is None or not row.changed:
             continue
-        row.differs = True
+        row.fields |= news.names(row.changed)
         columns |= row.changed
         row.contact.updated_at = moment
         changed.append(row.contact)
@@ -316,7 +324,7 @@ def _write_addresses(organisation: Organisation, rows: Sequence[_Row]) -> None:
         there.setdefault(values.pop("contact"), []).append(values)
     different = [pk for pk, row in given.items() if there.get(pk, []) != row.given.addresses]
     for pk in different:
-        given[pk].differs = True
+        given[pk].fields.add("addresses")
     replaced = [pk for pk in different if pk in there]
     if replaced:
         addresses.filter(contact__in=replaced).delete()
@@ -342,6 +350,7 @@ def _write_tags(organisation: Organisation, rows: Sequence[_Row], plan: _TagPlan
     if unknown:
         plan.known |= tags.ensure(organisation, unknown.values())
     new: list[ContactTag] = []
+    taken_off: list[tuple[Tag, int]] = []
     for row, names in wanted.items():
         carried = plan.carried.get(row.target.pk, {})
         dropped = tags.dropped(carried, names)
@@ -351,8 +360,12 @@ def _write_tags(organisation: Organisation, rows: Sequence[_Row], plan: _TagPlan
         new += [
             ContactTag(organisation=organisation, contact=row.target, tag=tag) for tag in missing
         ]
-        row.differs |= bool(dropped or missing)
+        if dropped or missing:
+            row.fields.add("tags")
+        taken_off += [(tag, row.target.pk) for tag in dropped]
     ContactTag.objects.bulk_create(new, ignore_conflicts=True)
+    news.tagged(organisation, ((link.tag, link.contact_id) for link in new), added=True)
+    news.tagged(organisation, taken_off, added=False)
 
 
 def _write_parts(
@@ -362,5 +375,7 @@ def _write_parts(
     by_contact = {row.target.pk: row for row in rows}
     for part, pairs in cleaned:
         wanted = [(row.target, value) for row, value in pairs if row.index in good]
-        for pk in part.write_many(wanted) if wanted else ():
-            by_contact[pk].differs = True
+        changed = part.write_many(wanted) if wanted else ()
+        for pk in changed:
+            names = changed[pk] if isinstance(changed, Mapping) else [part.name]
+            by_contact[pk].fields.update(names)

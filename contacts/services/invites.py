@@ -10,8 +10,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contacts import rollups
 from contacts.models import Contact, ReferralInvite, new_invite_code
+from contacts.services import news
 from contacts.services.profiles import redacted, refuse_foreign
 from contacts.signals import referral_invite_completed, referral_invite_created
 from crm.errors import Conflict
@@ -45,7 +45,7 @@ def create_invite(
     invite.clean_fields(exclude=["organisation", "contact", "completed_by"])
     _save_new(invite)
     referral_invite_created.send(ReferralInvite, invite=invite)
-    rollups.touch([contact.pk])
+    news.updated(contact.organisation, {contact.pk: {"referralInvites"}})
     if status != Status.PENDING:
         return update_invite(invite=invite, values={"status": status, "completed_by": completed_by})
     _refuse_completer(completed_by)

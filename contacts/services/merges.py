@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contacts import identity, rollups
+from contacts import identity
 from contacts.models import (
     Address,
     Contact,
@@ -19,6 +19,7 @@ from contacts.models import (
     Tag,
 )
 from contacts.parts import PARTS
+from contacts.services import news
 from contacts.services.locks import settling
 from contacts.services.profiles import redacted, refuse_foreign
 from contacts.services.values import ADDRESS_COLUMNS, COLUMNS
@@ -72,7 +73,7 @@ def merge(*, survivor: Contact, absorbed: Contact) -> Merge:
     for part in PARTS:
         part.merge(done)
     contact_merged.send(Merge, merge=done)
-    rollups.touch([survivor.pk, absorbed.pk])
+    news.updated(survivor.organisation, [survivor.pk, absorbed.pk])
     return done
 
 
@@ -111,7 +112,7 @@ def unmerge(*, survivor: Contact, absorbed: Contact) -> Contact:
     undone.undone_at = timezone.now()
     undone.save()
     contact_unmerged.send(Merge, merge=undone)
-    rollups.touch([survivor.pk, absorbed.pk])
+    news.updated(survivor.organisation, [survivor.pk, absorbed.pk])
     return absorbed
 
 
@@ -250,15 +251,23 @@ def _copy_tags(done: Merge) -> None:
     has = done.survivor.tag_links.values("tag")
     links = done.absorbed.tag_links.exclude(tag__in=has).exclude(tag__kind=Tag.Kind.SEGMENT)
     copies = ContactTag.objects.bulk_create(
-        ContactTag(organisation_id=done.organisation_id, contact=done.survivor, tag_id=tag)
-        for tag in links.values_list("tag", flat=True)
+        ContactTag(organisation_id=done.organisation_id, contact=done.survivor, tag=link.tag)
+        for link in links.select_related("tag")
     )
     _note(done, TAGS, [copy.pk for copy in copies])
+    news.tagged(
+        done.survivor.organisation, ((copy.tag, done.survivor_id) for copy in copies), added=True
+    )
 
 
 def _take_copies_back(undone: Merge) -> None:
     undone.survivor.addresses.filter(pk__in=_noted(undone, ADDRESSES)).delete()
-    undone.survivor.tag_links.filter(pk__in=_noted(undone, TAGS)).delete()
+    links = undone.survivor.tag_links.filter(pk__in=_noted(undone, TAGS))
+    tags = [link.tag for link in links.select_related("tag")]
+    links.delete()
+    news.tagged(
+        undone.survivor.organisation, ((tag, undone.survivor_id) for tag in tags), added=False
+    )
 
 
 def _move_invites(done: Merge) -> None:

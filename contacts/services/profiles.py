@@ -10,10 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contacts import rollups
 from contacts.models import Address, Contact, Merge, ReferralInvite
 from contacts.parts import PARTS, ContactPart
-from contacts.services import tags
+from contacts.services import news, tags
 from contacts.services.locks import locked, settling
 from contacts.services.values import (
     ADDRESS_COLUMNS,
@@ -24,6 +23,7 @@ from contacts.services.values import (
     read,
     require_identifier,
 )
+from contacts.signals import contacts_created, contacts_deleted
 from crm.errors import Conflict
 from organisations.models import Organisation
 
@@ -103,7 +103,11 @@ def delete(*, contact: Contact) -> None:
             % {"id": current.pk, "survivor": contacts.resolve(current.pk).pk},
             [current.merged_into_id],
         )
-    for one in [*with_absorbed(current)][::-1]:
+    everyone = [*with_absorbed(current)][::-1]
+    contacts_deleted.send(
+        Contact, organisation=current.organisation, ids=[one.pk for one in everyone]
+    )
+    for one in everyone:
         for part in PARTS:
             part.erase(one)
         one.delete()
@@ -140,7 +144,7 @@ def redact(*, contact: Contact) -> Contact:
     Merge.objects.filter(organisation=current.organisation_id).filter(survivor__in=everyone).update(
         filled={}, moved={}
     )
-    rollups.touch([current.pk])
+    news.updated(current.organisation, [current.pk])
     return current
 
 
@@ -209,6 +213,7 @@ def create(draft: Contact, given: Given) -> Contact:
     if given.tags:
         tags.replace(draft, given.tags, new=True)
     write_parts(draft, cleaned)
+    contacts_created.send(Contact, organisation=draft.organisation, ids=[draft.pk])
     return draft
 
 
@@ -227,15 +232,15 @@ def change(contact: Contact, given: Given) -> bool:
         if keys:
             take_identifiers(contact, keys)
         contact.save(update_fields=[*changed, "search_text", "updated_at"])
-    differs = bool(changed)
-    if given.addresses is not None:
-        differs |= replace_addresses(contact, given.addresses)
-    if given.tags is not None:
-        differs |= tags.replace(contact, given.tags)
-    differs |= write_parts(contact, cleaned)
-    if differs:
-        rollups.touch([contact.pk])
-    return differs
+    fields = news.names(changed)
+    if given.addresses is not None and replace_addresses(contact, given.addresses):
+        fields.add("addresses")
+    if given.tags is not None and tags.replace(contact, given.tags):
+        fields.add("tags")
+    fields |= write_parts(contact, cleaned)
+    if fields:
+        news.updated(contact.organisation, {contact.pk: fields})
+    return bool(fields)
 
 
 def take_identifiers(contact: Contact, keys: Mapping[str, str]) -> None:
@@ -302,10 +307,13 @@ def replace_addresses(
     return True
 
 
-def write_parts(contact: Contact, cleaned: Sequence[tuple[ContactPart, Any]]) -> bool:
-    """Let the parts write what they cleaned. True when anything differs from before."""
-    differs = [part.write(contact, wanted) for part, wanted in cleaned]
-    return any(differs)
+def write_parts(contact: Contact, cleaned: Sequence[tuple[ContactPart, Any]]) -> set[str]:
+    """Let the parts write what they cleaned. Answers the names of what differs from before."""
+    names: set[str] = set()
+    for part, wanted in cleaned:
+        differs = part.write(contact, wanted)
+        names |= ({part.name} if differs else set()) if isinstance(differs, bool) else {*differs}
+    return names
 
 
 def refuse_foreign(contact: Contact, other: Contact) -> None:

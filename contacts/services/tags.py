@@ -8,9 +8,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from contacts import identity, rollups
+from contacts import identity
 from contacts.models import Contact, ContactTag, Tag
 from contacts.querysets import ContactQuerySet
+from contacts.services import news
 from contacts.services.values import read_tag_name
 from crm.errors import Conflict
 from organisations.models import Organisation
@@ -42,7 +43,7 @@ def delete_tag(*, tag: Tag) -> None:
     links = ContactTag.objects.filter(organisation=tag.organisation_id).filter(tag=tag)
     while ids := list(links.values_list("pk", "contact_id")[:_BATCH]):
         links.filter(pk__in=[pk for pk, _contact in ids]).delete()
-        rollups.touch(contact for _pk, contact in ids)
+        _told(tag.organisation, tag, [contact for _pk, contact in ids], added=False)
     tag.delete()
 
 
@@ -66,7 +67,7 @@ def tag(*, contacts: Contact | ContactQuerySet, name: str, kind: str = Tag.Kind.
             (ContactTag(organisation=organisation, contact_id=pk, tag=one) for pk in new),
             ignore_conflicts=True,
         )
-        rollups.touch(new)
+        _told(organisation, one, new, added=True)
         added += len(new)
     return added
 
@@ -84,9 +85,14 @@ def untag(*, contacts: Contact | ContactQuerySet, name: str, kind: str = Tag.Kin
         links = ContactTag.objects.filter(organisation=organisation, tag=one)
         had = list(links.filter(contact__in=ids).values_list("contact_id", flat=True))
         links.filter(contact__in=had).delete()
-        rollups.touch(had)
+        _told(organisation, one, had, added=False)
         removed += len(had)
     return removed
+
+
+def _told(organisation: Organisation, tag: Tag, ids: Sequence[int], *, added: bool) -> None:
+    news.updated(organisation, dict.fromkeys(ids, frozenset({"tags"})))
+    news.tagged(organisation, ((tag, pk) for pk in ids), added=added)
 
 
 def replace(contact: Contact, names: Sequence[str], *, new: bool = False) -> bool:
@@ -111,6 +117,8 @@ def replace(contact: Contact, names: Sequence[str], *, new: bool = False) -> boo
             ),
             ignore_conflicts=True,
         )
+        news.tagged(contact.organisation, ((tag, contact.pk) for tag in added.values()), added=True)
+    news.tagged(contact.organisation, ((tag, contact.pk) for tag in lost), added=False)
     return bool(lost or missing)
 
 

@@ -7,12 +7,19 @@ there is `crm.errors.Conflict`.
 
 from __future__ import annotations
 
-from customfields.services.contents import clean, clean_many, set_values, set_values_bulk
+from customfields.services.contents import (
+    changed_names,
+    clean,
+    clean_many,
+    set_values,
+    set_values_bulk,
+)
 from customfields.services.fields import archive, change, define, remove, unarchive
 
 __all__ = [
     "archive",
     "change",
+    "changed_names",
     "clean",
     "clean_many",
     "define",

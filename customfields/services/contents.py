@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from contacts import rollups
 from contacts.models import Contact
+from contacts.services import news
 from contacts.services.locks import locked, settling
 from contacts.services.profiles import redacted
 from customfields import values as storage
@@ -161,7 +161,9 @@ def set_values(*, contact: Contact, values: Mapping[str, Any]) -> bool:
         raise redacted(current)
     parsed = clean(organisation=current.organisation, contact_id=current.pk, given=values)
     changed = storage.write(current.organisation, [(current.pk, parsed)])
-    rollups.touch(changed)
+    news.updated(
+        current.organisation, {pk: changed_names(parsed, ids) for pk, ids in changed.items()}
+    )
     return bool(changed)
 
 
@@ -176,8 +178,13 @@ def set_values_bulk(
     taken meanwhile: nothing is written then, and `clean_many` says whose it is.
     """
     changed = storage.write(organisation, values.items())
-    rollups.touch(changed)
-    return changed
+    news.updated(organisation, {pk: changed_names(values[pk], ids) for pk, ids in changed.items()})
+    return set(changed)
+
+
+def changed_names(fields: Iterable[CustomField], ids: Collection[int]) -> set[str]:
+    """Those of `fields` whose ids these are, as the contact's JSON names them."""
+    return {f"customFields.{field.name}" for field in fields if field.pk in ids}
 
 
 def typed_values(contact: Contact) -> dict[str, Any]:

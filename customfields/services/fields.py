@@ -18,8 +18,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from contacts import rollups
 from contacts.models import Contact
+from contacts.services import news
 from crm.errors import Conflict
 from customfields import patterns
 from customfields import values as storage
@@ -188,7 +188,9 @@ def remove(*, field: CustomField, force: bool = False) -> None:
     values.delete()
     CustomFieldOption.objects.filter(organisation=current.organisation_id, field=current).delete()
     current.delete()
-    rollups.touch(touched)
+    news.updated(
+        field.organisation, dict.fromkeys(touched, frozenset({f"customFields.{current.name}"}))
+    )
 
 
 def archive(*, field: CustomField) -> CustomField:

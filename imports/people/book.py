@@ -16,8 +16,10 @@ from django.utils.translation import gettext as _
 
 from contacts import identity, rollups
 from contacts.models import Address, Contact, ContactRollup, ContactTag, Tag
+from contacts.services import news
 from contacts.services import tags as tag_services
 from contacts.services.values import ADDRESS_COLUMNS, COLUMNS, DERIVED
+from contacts.signals import contacts_created
 from customfields import values as custom_values
 from customfields.definitions import path
 from customfields.models import CustomField, CustomFieldValue
@@ -152,6 +154,13 @@ class Person:
             if custom:
                 found["custom_fields"] = custom
         return found
+
+
+def _names(changes: Mapping[str, Any]) -> set[str]:
+    """What `Person.changes` told, by the names of the contact's JSON."""
+    custom = {f"customFields.{name}" for name in changes.get("custom_fields", ())}
+    lists = {name for name in ("addresses", "tags") if name in changes}
+    return news.names(changes.get("columns", ())) | custom | lists
 
 
 def _json(value: Any) -> Any:
@@ -549,6 +558,10 @@ class Book:
         self._link((person, person.tags.keys()) for person in people if person.tags)
         self.written.created += ids
         self._created.update(ids)
+        for start in range(0, len(ids), rollups.BATCH):
+            contacts_created.send(
+                Contact, organisation=self.organisation, ids=ids[start : start + rollups.BATCH]
+            )
 
     def _write_changed(self, changed: Sequence[tuple[Person, dict[str, Any]]]) -> None:
         if not changed:
@@ -577,7 +590,7 @@ class Book:
             self._write_addresses(readdressed)
         self._write_values([person for person, changes in changed if "custom_fields" in changes])
         self._relink([person for person, changes in changed if "tags" in changes])
-        rollups.touch(person.id for person, _changes in changed)
+        news.updated(self.organisation, {person.id: _names(changes) for person, changes in changed})
         for person, changes in changed:
             assert person.updated_at is not None  # it was read, or written just now
             before = None
@@ -627,25 +640,33 @@ class Book:
         links = ContactTag.objects.for_organisation(self.organisation)
         for tag_id, contact_ids in gone.items():
             links.filter(tag=tag_id, contact__in=contact_ids).delete()
+        taken_off = [
+            (tag, person.id)
+            for person in people
+            for key, tag in (person.tags_before or {}).items()
+            if key not in person.tags
+        ]
+        news.tagged(self.organisation, taken_off, added=False)
         self._link(
             (person, person.tags.keys() - (person.tags_before or {}).keys()) for person in people
         )
 
     def _link(self, wanted: Iterable[tuple[Person, Iterable[str]]]) -> None:
+        links = [(person.tags[key], person.id) for person, keys in wanted for key in keys]
         ContactTag.objects.bulk_create(
             [
                 ContactTag(
                     organisation=self.organisation,
-                    contact_id=person.id,
-                    tag_id=person.tags[key].pk,
+                    contact_id=contact_id,
+                    tag_id=tag.pk,
                     created_at=self._now,
                 )
-                for person, keys in wanted
-                for key in keys
+                for tag, contact_id in links
             ],
             ignore_conflicts=True,
             batch_size=5000,
         )
+        news.tagged(self.organisation, links, added=True)
 
     # Rows that a service writes itself.
 
