@@ -11,10 +11,12 @@ class ContactsConfig(AppConfig):
     name = "contacts"
 
     def ready(self) -> None:
-        from contacts import rules
+        from contacts import parts, rules
+        from contacts.permissions import PermissionsPart
         from contacts.rules import contact
 
         post_migrate.connect(keep_search, sender=self, dispatch_uid="contacts.search")
+        parts.register(PermissionsPart())
         for vocabulary in contact.VOCABULARIES:
             rules.register(vocabulary)
 

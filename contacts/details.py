@@ -1,13 +1,15 @@
-"""What stands beside a contact's own row in its JSON: tags, addresses, invites, foreign spend.
+"""What stands beside a contact's own row in its JSON: tags, addresses, invites, foreign spend,
+permissions.
 
-A page of contacts is told with one statement for all four, written by hand: four prefetches by the
-ORM cost several times what the rest of the request does.
+A page of contacts is told with one statement for all five, written by hand: as many prefetches by
+the ORM cost several times what the rest of the request does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
@@ -16,6 +18,7 @@ from django.db import connection
 from contacts.models import (
     Address,
     Contact,
+    ContactPermission,
     ContactTag,
     ReferralInvite,
     SpendInCurrency,
@@ -24,11 +27,15 @@ from contacts.models import (
 from contacts.parts import PARTS
 from contacts.services.values import ADDRESS_COLUMNS
 
-_TAG, _ADDRESS, _INVITE, _SPEND = range(4)
+_TAG, _ADDRESS, _INVITE, _SPEND, _PERMISSION = range(5)
+_SECONDS = {
+    "postgresql": "FLOOR(EXTRACT(EPOCH FROM since))::bigint",
+    "sqlite": "CAST(strftime('%%s', since) AS INTEGER)",
+}
 
 
 def _statement() -> str:
-    """One SELECT of four: which of them, the contact, an id or amount, and up to seven texts."""
+    """One SELECT of five: which of them, the contact, an id, amount or time, up to seven texts."""
     quote = connection.ops.quote_name
     nothing = ["''"] * len(ADDRESS_COLUMNS)
 
@@ -55,8 +62,22 @@ def _statement() -> str:
                 ["currency_code"],
                 quote(SpendInCurrency._meta.db_table),
             ),
+            select(
+                _PERMISSION,
+                "contact_id",
+                _SECONDS[connection.vendor],
+                ["channel", "status", "source"],
+                quote(ContactPermission._meta.db_table),
+            ),
         ]
     )
+
+
+def _nothing_known() -> dict[str, dict[str, Any]]:
+    return {
+        channel: {"status": ContactPermission.Status.UNKNOWN.value, "since": None, "source": None}
+        for channel in ContactPermission.Channel.values
+    }
 
 
 @dataclass(slots=True)
@@ -67,6 +88,7 @@ class Details:
     addresses: list[dict[str, str]] = field(default_factory=list)
     invites: list[int] = field(default_factory=list)
     foreign_spend: dict[str, int] = field(default_factory=dict)
+    permissions: dict[str, dict[str, Any]] = field(default_factory=_nothing_known)
 
 
 def of(contacts: Iterable[Contact]) -> dict[int, Details]:
@@ -82,6 +104,13 @@ def of(contacts: Iterable[Contact]) -> dict[int, Details]:
             details.addresses.append(dict(zip(ADDRESS_COLUMNS, texts, strict=True)))
         elif which == _INVITE:
             details.invites.append(number)
+        elif which == _PERMISSION:
+            channel, status, source, *_nothing = texts
+            details.permissions[channel] = {
+                "status": status,
+                "since": datetime.fromtimestamp(number, UTC),
+                "source": source or None,
+            }
         elif number:
             details.foreign_spend[texts[0]] = number
     for details in found.values():
@@ -94,9 +123,9 @@ def _rows(ids: list[int]) -> list[Any]:
     statement = _statement() + " ORDER BY 1, 3"
     parameters: list[Any]
     if connection.vendor == "postgresql":
-        these, parameters = "= ANY(%s)", [ids] * 4
+        these, parameters = "= ANY(%s)", [ids] * 5
     else:
-        these, parameters = f"IN ({', '.join(['%s'] * len(ids))})", ids * 4
+        these, parameters = f"IN ({', '.join(['%s'] * len(ids))})", ids * 5
     with connection.cursor() as cursor:
         cursor.execute(statement.format(these=these), parameters)
         rows: list[Any] = cursor.fetchall()
@@ -144,6 +173,7 @@ def _told(contact: Contact, details: Details, currency_code: str) -> dict[str, A
         "createdAt": contact.created_at,
         "updatedAt": rollup.changed_at,
         "redactedAt": contact.redacted_at,
+        "permissions": details.permissions,
     }
     for part in PARTS:
         json |= part.represent(contact)

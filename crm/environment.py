@@ -126,6 +126,18 @@ class Environment:
                 )
         return origins
 
+    def origin(self, name: str, default: str) -> str:
+        """One of them, without a slash at its end."""
+        value = (self.given(name) or default).rstrip("/")
+        if re.fullmatch(r"https?://[^/\s]+", value):
+            return value
+        raise wrong(
+            name,
+            value,
+            "Set it to an address with its scheme and without a path, such as "
+            "https://crm.example.com.",
+        )
+
     def networks(self, name: str) -> list[str]:
         """Networks, such as `127.0.0.0/8`."""
         networks = self.words(name, [])

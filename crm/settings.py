@@ -64,6 +64,8 @@ LOGGING = logs.configure(
 # The production server (`make run`, `manage.py serve`).
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.number("PORT", 8000, minimum=1, maximum=65535)
+# Where others reach this site: what absolute links in messages begin with.
+SITE_URL = env.origin("SITE_URL", f"http://127.0.0.1:{PORT}")
 WEB_WORKERS = env.number("WEB_WORKERS", 2, minimum=1, maximum=256)
 WEB_THREADS = env.number("WEB_THREADS", 4, minimum=1, maximum=64)
 

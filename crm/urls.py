@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from contacts.unsubscribing import unsubscribe
 from crm.api.docs import DocsView, schema
 
 # Each app's urls.py names its resources, without a trailing slash (crm.api.middleware).
@@ -20,6 +21,7 @@ API = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("unsubscribe/<str:token>", unsubscribe, name="unsubscribe"),
     path("api/schema", schema, name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
     path("api/", include(API)),
