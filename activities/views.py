@@ -28,6 +28,7 @@ from activities.models import (
     TableReservation,
 )
 from activities.serializers import (
+    ActivityBatchSerializer,
     ActivitySerializer,
     ActivityTypeSerializer,
     BookingSerializer,
@@ -45,6 +46,7 @@ from contacts.models import Contact
 from crm.api import batches
 from crm.api.ordering import by, unset_last_by
 from crm.api.pagination import KeysetPagination
+from crm.api.schema import BATCH_ANSWER
 from crm.api.views import ApiView
 from crm.api.viewsets import OrganisationViewSet
 from organisations.models import Organisation
@@ -107,6 +109,7 @@ class ActivityViewSet(OrganisationViewSet[Activity]):
         instance.organisation = self.organisation
         services.void(activity=instance)
 
+    @extend_schema(request=ActivityBatchSerializer, responses=BATCH_ANSWER)
     @action(detail=False, methods=["post"])
     def batch(self, request: Request) -> Any:
         """Record up to 1,000 activities."""
@@ -186,7 +189,12 @@ class BookingViewSet(ReservationViewSet):
         "checkIn": unset_last_by("check_in"),
         "checkOut": unset_last_by("check_out"),
     }
-    update_with = staticmethod(services.amend_booking)
+
+    def perform_update(self, serializer: BaseSerializer[Booking]) -> Booking:
+        booking = serializer.instance
+        assert booking is not None
+        booking.organisation = self.organisation
+        return services.amend_booking(booking=booking, values=serializer.validated_data)
 
 
 class GolfReservationViewSet(ReservationViewSet):

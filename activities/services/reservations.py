@@ -58,6 +58,8 @@ def amend_booking(*, booking: Booking, values: Mapping[str, Any]) -> Booking:
                 )
             }
         )
+    if "organisation" in booking._state.fields_cache:
+        current.organisation = booking.organisation  # for whoever is told
     was = current.status
     if _assign(current, columns):
         current.save()
@@ -98,6 +100,7 @@ def _upsert(organisation: Organisation, kind: Kind, given: Sequence[tuple[Draft,
             else:
                 draft.anonymous.append(row)
         else:
+            row.organisation = organisation
             was = row.status
             if _assign(row, values) and row.pk is not None:
                 changed.setdefault(row.pk, (row, was, draft.activity.backfill))
