@@ -25,6 +25,7 @@ from django.db.models import Count, Max, Model, OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 
 from contacts.models import Contact, ContactRollup, SpendInCurrency
+from contacts.signals import totals_changed
 from organisations.models import Organisation
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ def apply(organisation: Organisation, changes: Iterable[Change]) -> None:
     have to be locked first, where there is money of another currency, and for each of the latest
     moments that may have to step back. Totals in the thousands of contacts go in batches.
     """
+    changes = list(changes)
+    told = {row.contact_id for change in changes for row in change if row is not None}
     changes = [change for change in changes if change.before != change.after]
     types = {row.type for change in changes for row in change if row is not None}
     orders = _Kept.ledger.orders_among(organisation.pk, types) if types else ()
@@ -119,6 +122,7 @@ def apply(organisation: Organisation, changes: Iterable[Change]) -> None:
             _increment(batch, organisation.currency_code)
             _increment_foreign(batch, organisation.currency_code)
             _step_back(batch, organisation)
+    _tell(organisation, told)
 
 
 def recompute(
@@ -132,8 +136,16 @@ def recompute(
     repaired = 0
     for owner, ids in _contacts(contact_ids, organisation):
         with transaction.atomic():
-            repaired += _compare(owner, ids).repair()
+            wrong = _compare(owner, ids)
+            repaired += wrong.repair()
+            _tell(owner, wrong.contact_ids())
     return repaired
+
+
+def _tell(organisation: Organisation, contact_ids: Collection[int]) -> None:
+    """Send `totals_changed`. Also for what moved no total: rules count by sources, too."""
+    for ids in _batches(contact_ids):
+        totals_changed.send(Organisation, organisation=organisation, ids=ids)
 
 
 class Drift(NamedTuple):
