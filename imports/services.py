@@ -23,6 +23,9 @@ from imports.activities.columns import RESERVATIONS, ActivityColumns
 from imports.activities.importer import ActivityImporter
 from imports.activities.service import WHATS as RESERVATION_WHATS
 from imports.batches import ranges
+from imports.definitions.columns import DefinitionColumns
+from imports.definitions.importer import DefinitionImporter
+from imports.definitions.vocabulary import definition_vocabulary
 from imports.errors_file import ErrorsFile
 from imports.files.opening import Opened
 from imports.files.source import Unusable
@@ -139,6 +142,38 @@ def import_activities(
     own = {what: OwnRows(run, what) for what in whats}
     importer = ActivityImporter(organisation, columns, options, own=own, dry_run=door.dry_run)
     return Running(file.source, importer, run, errors, own, door.progress).to_end()
+
+
+def import_custom_fields(
+    *, organisation: Organisation, file: Opened, options: Options, door: Door
+) -> Report:
+    """Create and change definitions of custom fields from a file, by the rules of
+    `customfields.services`.
+
+    Goes on where an earlier run of the same file with the same options was stopped. Raises
+    Unusable, with nothing written, when the file or its columns cannot be used.
+    """
+    kind = Import.Kind.CUSTOM_FIELDS
+    run = None if door.dry_run else _unfinished(organisation, kind, file, options)
+    if run is None:
+        targets = _plan_custom_fields(file, options)
+        _say_if_done(organisation, kind, file, options, door)
+        errors = _errors_file(file, door, None)
+        if not door.dry_run:
+            run = _begin(organisation, kind, file, options, targets=targets)
+    else:
+        targets = run.mapping
+        errors = _errors_file(file, door, run)
+        _say_goes_on(run, door)
+    _keep_errors_path(run, errors)
+    columns = DefinitionColumns(
+        [targets[header] for header in file.source.headers], guarded=file.guarded
+    )
+    own = OwnRows(run, What.CUSTOM_FIELD)
+    importer = DefinitionImporter(organisation, columns, options, is_own=own, dry_run=door.dry_run)
+    return Running(
+        file.source, importer, run, errors, {What.CUSTOM_FIELD: own}, door.progress
+    ).to_end()
 
 
 def _unfinished(
@@ -333,6 +368,22 @@ def _plan_activities(file: Opened, options: Options) -> dict[str, str]:
                 f"No column has the {name} of the activities (the columns are {listed});"
                 f' say which it is with --map "Header={name}"{alike}.'
             )
+    return matched.targets
+
+
+def _plan_custom_fields(file: Opened, options: Options) -> dict[str, str]:
+    """What each column is."""
+    matched = match(file.source.headers, definition_vocabulary(), options.mapping)
+    refuse_unknown(
+        matched.unknown,
+        'Say what they are with --map "Header=field", or leave them out with --map "Header=".',
+    )
+    if not {"name", "label"} & set(matched.targets.values()):
+        raise Unusable(
+            "No column has the name or the label of the custom fields"
+            f" (the columns are {quoted(file.source.headers)});"
+            ' say which it is with --map "Header=label".'
+        )
     return matched.targets
 
 

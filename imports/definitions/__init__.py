@@ -1,0 +1,1 @@
+"""Importing definitions of custom fields."""
