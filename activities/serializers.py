@@ -298,6 +298,15 @@ class ActivitySerializer(Serializer):
         return represent(instance)
 
 
+class ActivityBatchSerializer(Serializer):
+    """The body of a batch, as it is described: each row is read by itself."""
+
+    activities = ActivitySerializer(many=True)
+    backfill = serializers.BooleanField(
+        required=False, help_text=_("All of them are history, whatever each says.")
+    )
+
+
 class ChangeActivitySerializer(ActivitySerializer):
     """What may be corrected of an activity."""
 

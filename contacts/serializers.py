@@ -114,7 +114,10 @@ class ContactSerializer(Serializer):
     name = CharField(max_length=310, required=False, allow_null=True, allow_blank=True)
     dob = serializers.DateField(required=False, allow_null=True)
     timezone = CharField(max_length=64, required=False, allow_null=True)
-    addresses = AddressSerializer(many=True, required=False, allow_null=True)
+    # `many=True` would hand `allow_null` to each address too.
+    addresses: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=AddressSerializer(), required=False, allow_null=True
+    )
     tags = TagsField(required=False, allow_null=True)
     total_spend = IntegerField(read_only=True)
     spend_by_currency = serializers.DictField(child=IntegerField(), read_only=True)

@@ -135,3 +135,10 @@ def test_another_organisations_contact_is_not_there(
     stranger = api_for(other_organisation)
 
     assert getattr(stranger, method)(f"/contacts/{jane['id']}").status_code == 404
+
+
+def test_an_address_that_is_null_is_refused(api: Any) -> None:
+    contact = api.post("/contacts", {"emailAddress": "jane@example.com"}).json()["id"]
+    answer = api.patch(f"/contacts/{contact}", {"addresses": [None]})
+    assert answer.status_code == 422
+    assert [one["propertyPath"] for one in answer.json()["violations"]] == ["addresses[0]"]
