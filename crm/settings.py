@@ -92,6 +92,7 @@ INSTALLED_APPS = [
     "contacts",
     "customfields",
     "activities",
+    "rewards",
     "imports",
     "workflows",
 ]
