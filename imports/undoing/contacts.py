@@ -124,7 +124,9 @@ def _changed_parts(marks: Mapping[int, Mark]) -> dict[int, str]:
             if value > getattr(marks[pk], newest):
                 found.setdefault(pk, part)
 
-    look(ContactTag._base_manager.all(), "created_at", "settled_at", _("tags"))
+    # A segment's tags follow its rule: nobody put them on.
+    tags = ContactTag._base_manager.exclude(tag__kind=Tag.Kind.SEGMENT)
+    look(tags, "created_at", "settled_at", _("tags"))
     look(CustomFieldValue._base_manager.all(), "updated_at", "settled_at", _("custom fields"))
     look(Address._base_manager.all(), "pk", "newest_address", _("addresses"))
     return found

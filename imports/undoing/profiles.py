@@ -54,6 +54,12 @@ class Former:
         """The contact's id."""
         return int(self.contact.pk)
 
+    def fields(self) -> set[str]:
+        """What differs afterwards, by the names of the contact's JSON."""
+        named = {f"customFields.{custom_field.name}" for custom_field in self.values}
+        parts = {name for name in ("addresses", "tags") if self.change.pair(name)}
+        return news.names(self.columns) | named | parts
+
 
 def take_back(run: Import, ids: Collection[int]) -> Outcome:
     """Give these contacts back what they had, those that nobody changed since.
@@ -258,7 +264,7 @@ class _Batch:
         self._write_addresses([one for one in back if one.change.pair("addresses")])
         self._write_tags([one for one in back if one.lost or one.regained])
         self._write_values([one for one in back if one.values])
-        news.updated(self._organisation, [one.pk for one in back])
+        news.updated(self._organisation, {one.pk: one.fields() for one in back})
         self._note([one.pk for one in back])
         self.outcome.done = len(back)
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from activities.models import Activity, Booking
 from activities.reservations import BOOKING, GOLF, TABLE
 from contacts.models import Address, Contact, ContactRollup, ContactTag
+from crm import causes
 from crm.errors import Conflict
 from customfields.models import CustomFieldValue
 from imports import tables
@@ -131,7 +132,8 @@ def undo(
     unless `unfinished` says that it is not to go on.
     """
     began = time.monotonic()
-    with transaction.atomic() if dry_run else nullcontext():
+    # It starts no workflow: what it takes back was there by mistake.
+    with causes.quiet(), transaction.atomic() if dry_run else nullcontext():
         run = _begin(run, unfinished=unfinished)
         tables.refresh_statistics(_READ)
         before = float(run.undone.get("seconds", 0.0))
