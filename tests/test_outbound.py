@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import hmac
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -292,8 +296,50 @@ def test_a_server_that_drips_holds_nobody_up(loopback: None, dripping: str) -> N
     assert time.monotonic() - begun < 3
 
 
-def test_a_certificate_must_be_the_names(httpserver: HTTPServer, loopback: None) -> None:
-    """TLS to a server that has none."""
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate of `hooks.example.com` that signs itself, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("making a certificate needs the openssl command")
+    folder = tmp_path_factory.mktemp("tls")
+    file, key = folder / "certificate.pem", folder / "key.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+    name = ["-subj", "/CN=hooks", "-addext", "subjectAltName=DNS:hooks.example.com"]
+    subprocess.run(
+        [*command.split(), *name, "-keyout", str(key), "-out", str(file)],
+        check=True,
+        capture_output=True,
+    )
+    return file, key
+
+
+@pytest.fixture
+def encrypted(certificate: tuple[Path, Path]) -> Iterator[HTTPServer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    with HTTPServer("127.0.0.1", 0, ssl_context=context) as server:
+        server.expect_request("/hook").respond_with_data("taken")
+        yield server
+
+
+def test_the_certificate_is_asked_of_the_name_though_the_address_is_called(
+    encrypted: HTTPServer,
+    certificate: tuple[Path, Path],
+    names: dict[str, Any],
+    loopback: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names["hooks.example.com"] = names["others.example.com"] = ["127.0.0.1"]
+    trusting = ssl.create_default_context(cafile=str(certificate[0]))
+    with pytest.raises(outbound.Unreachable, match="self-signed"):
+        post(f"https://hooks.example.com:{encrypted.port}/hook")
+    monkeypatch.setattr(outbound, "_tls", lambda: trusting)
+    assert post(f"https://hooks.example.com:{encrypted.port}/hook").text == "taken"
+    with pytest.raises(outbound.Unreachable, match="Hostname mismatch"):
+        post(f"https://others.example.com:{encrypted.port}/hook")
+
+
+def test_a_server_without_tls_is_not_spoken_to(httpserver: HTTPServer, loopback: None) -> None:
     with pytest.raises(outbound.Unreachable):
         post(httpserver.url_for("/").replace("http://", "https://"))
 

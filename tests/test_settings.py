@@ -69,6 +69,11 @@ def start(**variables: str) -> subprocess.CompletedProcess[str]:
         ({"API_RATE_LIMIT": "100"}, "such as 100/s"),
         ({"API_RATE_LIMIT": "0/s"}, "such as 100/s"),
         ({"CACHE_URL": "memcached://here"}, "redis://"),
+        ({"EMAIL_URL": "mail.example.com"}, "smtp+tls://user:password@host:587"),
+        ({"EMAIL_URL": "smtp://host:lots"}, "smtp+tls://user:password@host:587"),
+        ({"SMS_BACKEND": "pigeon"}, "none, log, twilio"),
+        ({"SMS_BACKEND": "twilio", "TWILIO_FROM": "+447700900000"}, "TWILIO_AUTH_TOKEN"),
+        ({"WEBHOOKS_ALLOW_PRIVATE": "localhost"}, "such as 127.0.0.0/8"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
@@ -84,6 +89,12 @@ def test_a_wrong_value_stops_the_start_with_a_sentence(
 
 def test_a_wrong_database_url_is_not_repeated_with_its_password() -> None:
     started = start(DATABASE_URL="postgres://regulars:sesame@host:fivefourthreetwo/regulars")
+    assert started.returncode == 1
+    assert "sesame" not in started.stdout + started.stderr
+
+
+def test_a_wrong_mail_server_is_not_repeated_with_its_password() -> None:
+    started = start(EMAIL_URL="smtp://user:sesame@host:lots")
     assert started.returncode == 1
     assert "sesame" not in started.stdout + started.stderr
 
@@ -124,6 +135,22 @@ def test_a_secret_is_read_from_a_file(tmp_path: Path) -> None:
 
 def test_an_empty_value_counts_as_not_set() -> None:
     assert settings(DATABASE_URL="", DEBUG="", PORT="")["PORT"] == 8000
+
+
+def test_trying_out_sends_nothing_and_a_server_never_pretends_to() -> None:
+    shown = settings()
+    assert str(shown["EMAIL_BACKEND"]).endswith("console.EmailBackend")
+    assert shown["SMS_BACKEND"] == "log"
+    shown = settings(SECRET_KEY=GOOD_KEY)
+    assert str(shown["EMAIL_BACKEND"]).endswith("smtp.EmailBackend")
+    assert shown["SMS_BACKEND"] == "none"
+
+
+def test_a_mail_server_is_read_from_its_url() -> None:
+    shown = settings(EMAIL_URL="smtp+tls://jo%40inn:p%2Fw@mail.example.com")
+    assert (shown["EMAIL_HOST"], shown["EMAIL_PORT"]) == ("mail.example.com", 587)
+    assert (shown["EMAIL_HOST_USER"], shown["EMAIL_HOST_PASSWORD"]) == ("jo@inn", "p/w")
+    assert (shown["EMAIL_USE_TLS"], shown["EMAIL_USE_SSL"]) == (True, False)
 
 
 def test_sqlite_is_opened_for_several_writers() -> None:

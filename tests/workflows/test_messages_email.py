@@ -185,8 +185,8 @@ def test_one_that_was_not_noted_goes_out_again_under_the_same_id(
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"email_address": None}, "has none: E-mail"),
-        ({"email_address": "none@example.com"}, "has none: E-mail"),
+        ({"email_address": None}, "no e-mail address"),
+        ({"email_address": "none@example.com"}, "no e-mail address"),
         ({"permissions": {"email": "unsubscribed"}}, "unsubscribed"),
     ],
 )

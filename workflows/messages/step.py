@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from contacts import consent
@@ -39,6 +40,8 @@ class MessageStep(Step):
 
     external = True
     channel: ClassVar[Channel]
+    missing: ClassVar[str | Promise]
+    """What to say of a contact without an address."""
 
     def address(self, contact: Contact) -> str | None:
         """Where the contact is reached; None for nowhere."""
@@ -116,7 +119,7 @@ class MessageStep(Step):
         if contact.redacted_at is not None:
             return _("The contact's data was erased.")
         if not self.address(contact):
-            return _("The contact has none: %(channel)s.") % {"channel": self.channel.label}
+            return str(self.missing)
         transactional = self.transactional(moment)
         if not consent.may_send(contact, self.channel, transactional=transactional):
             return _("The contact unsubscribed.")

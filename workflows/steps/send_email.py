@@ -27,6 +27,7 @@ class SendEmail(MessageStep):
     label = gettext_lazy("Send an e-mail")
     keys = frozenset({"subject", "body", "format", "transactional", "quietHours"})
     channel = Channel.EMAIL
+    missing = gettext_lazy("The contact has no e-mail address.")
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors: dict[str, Any] = {}

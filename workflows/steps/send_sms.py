@@ -25,6 +25,7 @@ class SendSms(MessageStep):
     label = gettext_lazy("Send an SMS")
     keys = frozenset({"text", "transactional", "quietHours"})
     channel = Channel.SMS
+    missing = gettext_lazy("The contact has no phone number.")
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors: dict[str, Any] = {}
