@@ -228,6 +228,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ReferralInviteStatus": "contacts.models.ReferralInvite.Status",
         "OrganisationStatus": "organisations.models.Organisation.Status",
         "CustomFieldType": "customfields.types.TYPES",
+        "CreditEntryKind": "rewards.models.CreditEntry.Kind",
     },
     "PATH_CONVERTER_OVERRIDES": {
         "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}

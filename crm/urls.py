@@ -14,7 +14,7 @@ from crm.api.docs import DocsView, schema
 # Each app's urls.py names its resources, without a trailing slash (crm.api.middleware).
 API = [
     path("", include(f"{app}.urls"))
-    for app in ("organisations", "contacts", "customfields", "activities")
+    for app in ("organisations", "contacts", "customfields", "activities", "rewards")
     if find_spec(f"{app}.urls")
 ]
 

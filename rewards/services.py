@@ -65,6 +65,7 @@ def grant(
     of the workflow at work. Sends `credit_granted`. Raises ValidationError by column; Conflict when
     the reference gave something else.
     """
+    _refuse_foreign(contact, organisation)
     draft = _draft(
         contact,
         Kind.GRANT,
@@ -77,13 +78,13 @@ def grant(
         key=key,
         run=run,
     )
+    known = _lock_and_find(draft, contact)
+    if known is not None:
+        return known, False
     if expires_at is not None and expires_at <= draft.created_at:
         raise ValidationError(
             {"expires_at": ValidationError(_("This time has passed already."), code="passed")}
         )
-    known = _lock_and_find(draft, contact)
-    if known is not None:
-        return known, False
     draft.save()
     _move(draft, [(draft.pk, draft.expires_at, draft.amount)])
     credit_granted.send(CreditEntry, entry=draft)
@@ -109,6 +110,7 @@ def redeem(
     The entry's amount is negative. Sends `credit_redeemed`. Raises ValidationError when the balance
     does not reach.
     """
+    _refuse_foreign(contact, organisation)
     draft = _draft(
         contact,
         Kind.REDEEM,
@@ -222,6 +224,13 @@ def expire_due() -> int:
 # The pieces.
 
 
+def _refuse_foreign(contact: Contact, organisation: Organisation | None) -> None:
+    if organisation is not None and contact.organisation_id != organisation.pk:
+        raise ValidationError(
+            {"contact": ValidationError(_("This contact is another organisation's."), "foreign")}
+        )
+
+
 def _draft(
     contact: Contact, kind: Kind, amount: int, currency_code: str | None, **values: Any
 ) -> CreditEntry:
@@ -257,6 +266,7 @@ def _lock_and_find(draft: CreditEntry, contact: Contact) -> CreditEntry | None:
     """Lock the contact, and find the entry that says the same already. Raises Conflict when its
     reference stands for something else."""
     draft.contact = locked(contact)
+    draft.created_at = timezone.now()  # in the order in which they take their turn
     if draft.external_reference is None:
         return None
     known: CreditEntry | None = (
