@@ -38,6 +38,7 @@ _READ_ONLY = _all(
     "activities.booking",
     "activities.golfreservation",
     "activities.tablereservation",
+    "rewards.creditentry",
     "imports.import",
     "workflows.message",
     "workflows.alert",
@@ -57,7 +58,7 @@ _STAFF = (
         "activities.tablereservation",
         actions=["change"],
     )
-    | {"contacts.add_tag", "workflows.change_alert"}
+    | {"contacts.add_tag", "rewards.redeem_credit", "workflows.change_alert"}
 )
 _MANAGER = (
     _STAFF
@@ -76,6 +77,7 @@ _MANAGER = (
         "contacts.redact_contact",
         "contacts.export_contact",
         "activities.export_activity",
+        "rewards.grant_credit",
         "organisations.view_membership",
         "organisations.view_organisation",
     }

@@ -12,6 +12,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from contacts import rfm
 from crm.api import idempotency
 from organisations.models import Organisation
+from rewards import services as rewards
 from workflows.schedule import every
 
 log = structlog.get_logger(__name__)
@@ -45,3 +46,9 @@ def clear_expired_sessions() -> None:
     """Delete the sessions of staff that ran out."""
     store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
     store.clear_expired()
+
+
+@every(timedelta(minutes=10))
+def expire_credit() -> None:
+    """Book credit that has expired. It cannot be spent meanwhile either."""
+    rewards.expire_due()

@@ -79,6 +79,14 @@ TABLE: dict[tuple[str, str], Call] = {
     ("DELETE", "/contacts/{pk}/custom-fields/{field}"): Call("contacts:write", 204, row="contact"),
     ("GET", "/contacts/{contact}/activities"): Call("activities:read", row="contact"),
     ("GET", "/contacts/{pk}/rollups"): Call("contacts:read", row="contact"),
+    ("GET", "/contacts/{pk}/credit"): Call("rewards:read", row="contact"),
+    ("POST", "/contacts/{pk}/credit"): Call(
+        "rewards:write", 201, row="contact", body=lambda _w: {"amount": 500}
+    ),
+    ("POST", "/contacts/{pk}/credit/redeem"): Call(
+        "rewards:write", 201, row="contact", body=lambda _w: {"amount": 100}
+    ),
+    ("POST", "/contacts/{pk}/credit/{entry}/reverse"): Call("rewards:write", 201, row="contact"),
     ("GET", "/tags"): Call("tags:read"),
     ("POST", "/tags"): Call("tags:write", 201, body=lambda _w: {"name": "New"}, foreign=201),
     ("GET", "/tags/{pk}"): Call("tags:read", row="tag"),
@@ -233,6 +241,8 @@ def world(organisation: Organisation) -> World:
     ids = [contact["id"] for contact in contacts]
     api.put(f"/contacts/{ids[0]}/tags/vip")
     made(f"/contacts/{ids[2]}/merge", {"contact": ids[3]})
+    made(f"/contacts/{ids[0]}/credit", {"amount": 1000})
+    redemption = made(f"/contacts/{ids[0]}/credit/redeem", {"amount": 100})
     kinds: dict[str, Any] = {
         "booking": {"externalReference": "B-1", "checkIn": "2026-05-01T14:00:00+00:00"},
         "golfReservation": {"holes": 18, "originReference": "G-1", "origin": "club"},
@@ -246,6 +256,7 @@ def world(organisation: Organisation) -> World:
         "other contact": ids[1],
         "merged into": ids[2],
         "merged": ids[3],
+        "redemption": redemption["id"],
         "field": field["id"],
         "unused field": made("/custom-fields", {"label": "Unused", "type": "Number"})["id"],
         "tag": made("/tags", {"name": "regular"})["id"],
@@ -263,7 +274,9 @@ def ask(client: Any, route: tuple[str, str], world: World) -> Any:
     call = TABLE[route]
     row = world[call.row] if call.row else None
     # /api is said in full: Django's own client is asked too.
-    address = "/api" + path.format(pk=row, contact=row, name="vip", field="diet")
+    address = "/api" + path.format(
+        pk=row, contact=row, name="vip", field="diet", entry=world["redemption"]
+    )
     if method in {"GET", "DELETE"}:
         return client.generic(method, address)
     body = call.body(world) if call.body else {}
