@@ -59,7 +59,7 @@ class MessageAdmin(Untouched):
     fields = (
         "recipient",
         "by",
-        "coloured_status",
+        "status",
         "reason",
         "to",
         "subject",
@@ -124,7 +124,7 @@ class AlertAdmin(Untouched):
     def whole_text(self, obj: Alert) -> str:
         return format_html('<div style="white-space: pre-wrap">{}</div>', obj.text)
 
-    @display(description=gettext_lazy("see"))
+    @display(description=gettext_lazy("about"))
     def about(self, obj: Alert) -> str:
         if obj.contact is not None:
             return link(obj.contact)
@@ -183,6 +183,12 @@ class MessageSettingsAdmin(OrganisationAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("webhook_secret",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        # Not from the page of the one that is there: no button leads nowhere.
+        match = request.resolver_match
+        there = match is not None and "object_id" in match.kwargs
+        return not there and super().has_add_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
