@@ -13,7 +13,6 @@ from organisations.models import TenantModel
 from workflows.messages.filters import is_locale
 from workflows.models import LOOSE
 
-
 Channel = ContactPermission.Channel
 """By which way a message goes."""
 

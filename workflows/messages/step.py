@@ -123,9 +123,9 @@ class MessageStep(Step):
         transactional = self.transactional(moment)
         if not consent.may_send(contact, self.channel, transactional=transactional):
             return _("The contact unsubscribed.")
-        if not transactional and not chosen.send_to_unknown:
-            if consent.permission_of(contact, self.channel) != consent.SUBSCRIBED:
-                return _("The contact has not subscribed.")
+        stricter = not transactional and not chosen.send_to_unknown
+        if stricter and consent.permission_of(contact, self.channel) != consent.SUBSCRIBED:
+            return _("The contact has not subscribed.")
         return None
 
     def _quiet_until(self, moment: Moment, chosen: MessageSettings) -> Any:
