@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.enums import ActionVariant
 
 from crm.admin.base import OrganisationAdmin
-from crm.admin.unfold import display
+from crm.admin.unfold import action, display
 from imports.exports import admin as exports  # noqa: F401  # adds itself to the lists
 from imports.models import Import
+from imports.undoing import admin as undoing
 
 
 @admin.register(Import)
@@ -33,6 +36,7 @@ class ImportAdmin(OrganisationAdmin):
         "created_at",
     )
     ordering = ("-created_at", "-id")
+    actions_detail = ("undo_import",)
     fieldsets = (
         (None, {"fields": ("file_name", "kind", "coloured_status", "created_at", "took")}),
         (
@@ -79,6 +83,45 @@ class ImportAdmin(OrganisationAdmin):
     @display(description=gettext_lazy("options"))
     def options_given(self, obj: Import) -> SafeString | str:
         return pairs((name, value) for name, value in obj.options.items() if value)
+
+    @display(description=gettext_lazy("undone"))
+    def undone_rows(self, obj: Import) -> str:
+        return undoing.told(obj.undone.get("deleted", {}), obj.undone.get("restored", {}))
+
+    @display(description=gettext_lazy("kept"))
+    def kept_rows(self, obj: Import) -> SafeString | str:
+        return undoing.kept(obj)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        sets = list(super().get_fieldsets(request, obj))
+        if obj is not None and obj.status in {Import.Status.UNDOING, Import.Status.UNDONE}:
+            told: Any = {
+                "fields": ("undone_rows", "kept_rows"),
+                "description": _(
+                    "Rows that were changed since the import are kept as they are. When nothing is"
+                    " in the way any more, undo it again."
+                ),
+            }
+            sets.insert(1, (_("Undone"), told))
+        return sets
+
+    @action(
+        description=gettext_lazy("Undo this import"),
+        permissions=["undo"],
+        url_path="undo",
+        icon="undo",
+        variant=ActionVariant.DANGER,
+    )
+    def undo_import(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        run = self.existing(request, object_id)
+        if not self.has_undo_permission(request, run):
+            raise PermissionDenied
+        return undoing.ask_and_undo(self, request, run)
+
+    def has_undo_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As for deleting what it created."""
+        kind = obj.kind if isinstance(obj, Import) else Import.Kind.CONTACTS
+        return self._owns(request, obj) and request.user.has_perms(undoing.NEEDED[kind])
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -14,8 +14,9 @@ from tqdm import tqdm
 from crm.errors import Conflict
 from imports.command import SOME_FAILED, STOPPED, UNUSABLE, find_organisation
 from imports.files.source import Unusable
-from imports.models import Import, KeptRow, What
+from imports.models import Import, KeptRow
 from imports.undoing.service import Undone, ahead, undo
+from imports.undoing.words import counted, row_of
 
 _SECONDS_BETWEEN_LINES = 5.0
 _NAMED_IN_JSON = 1000
@@ -103,7 +104,7 @@ class Teller:
         self._done += rows
         if self._keep:
             self.kept += kept[: _NAMED_IN_JSON - len(self.kept)]
-        lines = [f"{row.what} {row.row_id} ({row.name}) is kept: {row.reason}" for row in kept]
+        lines = [f"{row_of(row.what, row.row_id, row.name)} is kept: {row.reason}" for row in kept]
         if self._stream.isatty():
             if self._bar is None:
                 self._bar = tqdm(total=self._total, unit=" rows", file=self._stream)
@@ -131,19 +132,13 @@ class Teller:
 def as_lines(report: Undone) -> list[str]:
     """The report for people, a line each."""
     lines = [
-        *(f"deleted    {rows(what, number)}" for what, number in report.deleted.items()),
-        *(f"restored   {rows(what, number)}" for what, number in report.restored.items()),
+        *(f"deleted    {counted(what, number)}" for what, number in report.deleted.items()),
+        *(f"restored   {counted(what, number)}" for what, number in report.restored.items()),
         f"kept       {report.kept:,}",
         f"seconds    {report.seconds:,.1f}",
         f"import     {report.import_id}",
     ]
     return [*lines, "Dry run: nothing was written."] if report.dry_run else lines
-
-
-def rows(what: str, number: int) -> str:
-    """`1 contact`, `1,200 activities`."""
-    plural = {What.ACTIVITY.value: "activities"}.get(what, f"{what}s")
-    return f"{number:,} {what if number == 1 else plural}"
 
 
 def as_json(report: Undone, kept: Sequence[KeptRow]) -> str:
