@@ -143,7 +143,7 @@ def test_a_simulation_calls_nobody(httpserver: HTTPServer, jane: Contact) -> Non
         ({"url": "http://93.184.216.34/"}, "url"),
         ({"url": ["https://example.com"]}, "url"),
         ({"data": []}, "data"),
-        ({"data": {"a": {"b": ["{{ contact.nam }}"]}}}, "data.a.b.0"),
+        ({"data": {"a": {"b": ["{{ contact.nam }}"]}}}, "data.a.b[0]"),
         ({"data": {"a": "x" * 70_000}}, "data"),
         ({"headers": []}, "headers"),
         ({"headers": {"X-A": 1}}, "headers.X-A"),

@@ -169,7 +169,7 @@ def _check_texts(
             _check_texts(inner, f"{path}.{key}", context, errors, depth + 1)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            _check_texts(inner, f"{path}.{index}", context, errors, depth + 1)
+            _check_texts(inner, f"{path}[{index}]", context, errors, depth + 1)
 
 
 def _rendered(value: Any, told: Mapping[str, Any]) -> Any:
