@@ -28,11 +28,7 @@ class TagFilter(FormFilter):
         organisation = organisation_of(self.request)
         if organisation is not None:
             tags = Tag.objects.for_organisation(organisation)
-        widget = AutocompleteMany(
-            Contact._meta.get_field("tags"),
-            admin.site,
-            attrs={"class": "unfold-filter-autocomplete"},
-        )
+        widget = AutocompleteMany(Contact._meta.get_field("tags"), admin.site)
         return {"": forms.ModelMultipleChoiceField(label=self.title, queryset=tags, widget=widget)}
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -22,6 +22,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from crm.admin.filters import FormFilter
 from crm.admin.forms import Refused, ServiceForm, ServiceFormSet, opened
 from crm.admin.paging import MAX_ROWS, CappedChangeList, CappedPaginator
 from crm.admin.unfold import ModelAdmin, TabularInline
@@ -124,6 +125,18 @@ class OrganisationAdmin(Scoped, ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CappedChangeList]:
         return CappedChangeList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Django's, with the scripts and styles that the filters' widgets need."""
+        response = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None) or {}
+        if "cl" in context:
+            for one in context["cl"].filter_specs:
+                if isinstance(one, FormFilter):
+                    context["media"] += one.form.media
+        return response
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
