@@ -22,7 +22,7 @@ from contacts.signals import contacts_deleted
 from customfields.models import CustomFieldValue
 from imports.models import Import, ImportedRow, What
 from imports.undoing import elsewhere, words
-from imports.undoing.records import Mark, Outcome, among, moment
+from imports.undoing.records import Mark, Outcome, among, forget, moment
 
 # What goes with a contact, by the names that it knows them by. Whatever else points at it is
 # somebody's who would lose it.
@@ -70,6 +70,7 @@ def take_back(run: Import, marks: Mapping[int, Mark]) -> Outcome:
         elsewhere.delete(model, "contact_id", good)
     outcome.done = elsewhere.delete(Contact, "id", good)
     delete_unused_tags(run, tags)
+    forget(run.organisation_id, good)
     return outcome
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from django.db import models
 
 from imports import tables
-from imports.models import CreatedRange, Import, ImportedRow, KeptRow
+from imports.models import CreatedRange, Import, ImportedRow, KeptRow, What
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -159,6 +159,15 @@ def _composed(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str,
         else:
             composed[what] = [first[0], second[1]]
     return composed
+
+
+def forget(organisation_id: int, contacts: Iterable[int]) -> None:
+    """Erase what imports remember of these contacts. An undo then keeps them. Two queries."""
+    runs = Import.objects.for_organisation(organisation_id).values("pk")
+    rows = ImportedRow.objects.filter(run__in=runs, what=What.CONTACT, before__isnull=False)
+    among(rows, "row_id", contacts).update(before={})
+    kept = KeptRow.objects.filter(run__in=runs, what=What.CONTACT)
+    among(kept, "row_id", contacts).update(name="")
 
 
 def note_gone(ranges: Sequence[CreatedRange], outcome: Outcome, now: datetime) -> None:

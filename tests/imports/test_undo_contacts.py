@@ -20,7 +20,7 @@ from contacts import rollups, services
 from contacts.models import Contact, ContactRollup, Tag
 from customfields import services as custom_fields
 from customfields.models import CustomField
-from imports.models import Import
+from imports.models import Import, ImportedRow, KeptRow
 from imports.undoing import service as undoing
 from organisations.models import Organisation
 from tests.imports.running import report, run, write_csv
@@ -453,6 +453,46 @@ def test_one_who_is_kept_keeps_those_who_want_its_identifier(
     now = everything(organisation)["contacts"]
     assert now[changed.pk] == state["contacts"][changed.pk]
     assert named(organisation, "2@x.com").phone_number == "07700900002"
+
+
+def test_what_was_erased_is_remembered_by_no_import(
+    organisation: Organisation, imported: Any, ann: Contact
+) -> None:
+    """Nor is what an import had replaced, or the name of a row that an undo kept."""
+    pk = imported(ANN, BOB)
+    services.update(contact=named(organisation, "ann@x.com"), values={"first_name": "Annie"})
+    assert undo(pk)["code"] == 1
+
+    services.redact(contact=ann)
+
+    (row,) = ImportedRow.objects.filter(row_id=ann.pk)
+    (kept,) = KeptRow.objects.filter(row_id=ann.pk)
+    assert (row.before, kept.name) == ({}, "")
+    (told,) = undo(pk)["keptRows"]
+    assert told["reason"] == "It was redacted since."
+
+
+def test_what_was_deleted_is_remembered_by_no_import(
+    organisation: Organisation, imported: Any, ann: Contact
+) -> None:
+    pk = imported(ANN)
+
+    services.delete(contact=ann)
+
+    assert ImportedRow.objects.get(row_id=ann.pk).before == {}
+    (told,) = undo(pk)["keptRows"]
+    assert (told["name"], told["reason"]) == ("", "It was deleted since.")
+
+
+def test_nor_is_what_an_undo_deleted(organisation: Organisation, imported: Any) -> None:
+    first = imported(ANN)
+    second = imported(["ann@x.com", "", "Anne", *[""] * 4])
+    undo(second)
+    assert ImportedRow.objects.get(run=second).before["columns"]
+
+    undo(first)
+
+    assert ImportedRow.objects.get(run=second).before == {}
 
 
 # Custom fields
