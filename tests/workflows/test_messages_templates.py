@@ -232,6 +232,13 @@ def test_what_would_take_too_much_with_these_values_says_so() -> None:
         rendered(source, many)
 
 
+def test_what_takes_too_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert rendered("Hi {{ contact.firstName }}", {}) == "Hi "
+    monkeypatch.setattr(language, "MAX_SECONDS", -1.0)
+    with pytest.raises(templates.TooMuch, match="time"):
+        rendered("Hi {{ contact.firstName }}", {})
+
+
 # Any JSON that a source may send as `activity.data` or that a custom field may hold.
 JSON = st.recursive(
     st.none()
