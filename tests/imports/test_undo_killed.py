@@ -2,75 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from contacts import rollups, services
 from contacts.models import Contact
 from imports.models import Import
 from organisations.models import Organisation
 from tests.contacts.test_at_once import at_once
+from tests.imports.conftest import House
 from tests.imports.running import report, run, write_csv
 from tests.imports.snapshots import everything
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 HEADERS = ["E-mail", "First name", "City", "Tags"]
 CREATED, CHANGED = 12_000, 1_500
-
-
-class House:
-    """The commands as processes of their own, on a database that is not the tests'."""
-
-    def __init__(self, url: str) -> None:
-        self._environment = {"PATH": os.environ["PATH"], "DATABASE_URL": url}
-
-    def start(self, *arguments: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "manage.py", *map(str, arguments)],
-            cwd=ROOT,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *arguments: Any) -> tuple[int, str]:
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=300)
-        return process.returncode, out or err
-
-
-@pytest.fixture
-def house(tmp_path: Path, transactional_db: None) -> Iterator[House]:
-    """On SQLite a file of its own, which this process then reads; on PostgreSQL the tests'."""
-    if connection.vendor == "postgresql":
-        given = connection.settings_dict
-        login = f"{given['USER']}:{given['PASSWORD']}@{given['HOST']}:{given['PORT']}"
-        yield House(f"postgres://{login}/{given['NAME']}")
-        return
-    path = tmp_path / "house.sqlite3"
-    house = House(f"sqlite:///{path}")
-    assert house.run("migrate", "-v0")[0] == 0
-    before = connection.settings_dict["NAME"]
-    # The tests' own is in memory and goes when its connection does.
-    tests_own = connections["default"]
-    connections["default"] = tests_own.copy()
-    connections["default"].settings_dict = {**tests_own.settings_dict, "NAME": str(path)}
-    try:
-        yield house
-    finally:
-        connections["default"].close()
-        connections["default"] = tests_own
-        assert connection.settings_dict["NAME"] == before
 
 
 @pytest.mark.slow
