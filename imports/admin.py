@@ -38,7 +38,7 @@ class ImportAdmin(OrganisationAdmin):
     ordering = ("-created_at", "-id")
     actions_detail = ("undo_import",)
     fieldsets = (
-        (None, {"fields": ("file_name", "kind", "coloured_status", "created_at", "took")}),
+        (None, {"fields": ("file_name", "kind", "status", "created_at", "took")}),
         (
             gettext_lazy("Report"),
             {

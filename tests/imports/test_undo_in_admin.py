@@ -94,6 +94,7 @@ def test_what_was_changed_since_is_shown_with_the_reason(
 
     assert said(answer)[1] == "1 row stays as it is: see below."
     text = answer.content.decode()
+    assert "(&#x27;undone&#x27;" not in text
     assert f"contact {ann.pk} (Ann)</a>: It was changed since: its tags." in text
     assert reverse("admin:contacts_contact_change", args=[ann.pk]) in text
     services.untag(contacts=ann, name="VIP")
