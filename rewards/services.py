@@ -180,8 +180,21 @@ def reverse(
     )
     draft.contact, draft.reverses = contact, current
     draft.save()
-    returned = current.movements.order_by("pk")
-    _move(draft, [(one.lot_id, one.expires_at, -one.amount) for one in returned])
+    returned = list(current.movements.order_by("pk"))
+    own = set(
+        entries.filter(contact=contact, pk__in=[one.lot_id for one in returned]).values_list(
+            "pk", flat=True
+        )
+    )
+    # A grant that went back to another contact, when a merge was undone, is not to be filled from
+    # here: this entry then stands for it.
+    _move(
+        draft,
+        [
+            (one.lot_id if one.lot_id in own else draft.pk, one.expires_at, -one.amount)
+            for one in returned
+        ],
+    )
     _book_expired(contact, draft.created_at)
     credit_reversed.send(CreditEntry, entry=draft)
     _tell(draft)
