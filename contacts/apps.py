@@ -13,10 +13,11 @@ class ContactsConfig(AppConfig):
     def ready(self) -> None:
         from contacts import parts, rules
         from contacts.permissions import PermissionsPart
-        from contacts.rules import contact
+        from contacts.rules import contact, permissions
 
         post_migrate.connect(keep_search, sender=self, dispatch_uid="contacts.search")
         parts.register(PermissionsPart())
+        rules.register(permissions.PERMISSIONS)
         for vocabulary in contact.VOCABULARIES:
             rules.register(vocabulary)
 

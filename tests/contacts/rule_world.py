@@ -19,6 +19,7 @@ from contacts import identity
 from contacts.models import (
     Address,
     Contact,
+    ContactPermission,
     ContactRollup,
     ContactTag,
     SpendInCurrency,
@@ -29,6 +30,7 @@ from customfields.definitions import Definitions
 from customfields.models import CustomField
 from customfields.services import define
 from organisations.models import Organisation
+from rewards.models import CreditEntry, CreditMovement
 
 UTC = datetime.UTC
 NOWS = [
@@ -80,6 +82,9 @@ DATES = [
 ]
 NUMBERS = ["-1", "0", "4.5", "4.50001", "123456789012345.0123456789", "5"]
 OPTIONS = ["Gold", "Silver", "Bronze"]
+STATUSES = ["subscribed", "unsubscribed", "unknown"]
+
+MOMENT = datetime.datetime(2024, 1, 1, tzinfo=UTC)
 
 texts = st.sampled_from(TEXTS) | st.text(
     st.characters(codec="utf-8", exclude_characters="\0"), max_size=8
@@ -204,6 +209,17 @@ def people(draw: Any, now: datetime.datetime) -> dict[str, Any]:
         },
         "changed_at": draw(moments(now)),
         "foreign": draw(st.dictionaries(st.sampled_from(["EUR", "JPY"]), amounts, max_size=2)),
+        "permissions": draw(
+            st.dictionaries(st.sampled_from(["email", "sms"]), st.sampled_from(STATUSES))
+        ),
+        "credit": draw(
+            st.lists(
+                st.tuples(
+                    st.sampled_from(CURRENCIES), st.sampled_from([1, 5000]), maybe(moments(now))
+                ),
+                max_size=3,
+            )
+        ),
         "addresses": draw(
             st.lists(
                 st.fixed_dictionaries(
@@ -268,6 +284,14 @@ def write(world: World, given: list[dict[str, Any]]) -> list[Contact]:
         for contact, one in pairs
         for code, amount in one["foreign"].items()
     )
+    ContactPermission.objects.bulk_create(
+        ContactPermission(
+            organisation=owner, contact=contact, channel=channel, status=status, since=MOMENT
+        )
+        for contact, one in pairs
+        for channel, status in one["permissions"].items()
+    )
+    _write_credit(owner, pairs)
     Address.objects.bulk_create(
         Address(organisation=owner, contact=contact, **address)
         for contact, one in pairs
@@ -293,6 +317,32 @@ def write(world: World, given: list[dict[str, Any]]) -> list[Contact]:
     # Past the totals too, which are what they are here.
     QuerySet(Activity).bulk_create(activities)
     return contacts
+
+
+def _write_credit(owner: Organisation, pairs: list[tuple[Contact, dict[str, Any]]]) -> None:
+    """Grants, of which those of 5,000 are half spent."""
+    for contact, one in pairs:
+        for code, amount, expires in one["credit"]:
+            entry = CreditEntry.objects.create(
+                organisation=owner,
+                contact=contact,
+                kind="grant",
+                amount=amount,
+                currency_code=code,
+                created_at=MOMENT,
+            )
+            CreditMovement.objects.bulk_create(
+                CreditMovement(
+                    organisation=owner,
+                    entry=entry,
+                    lot=entry,
+                    contact=contact,
+                    currency_code=code,
+                    amount=part,
+                    expires_at=expires,
+                )
+                for part in ([amount] if amount == 1 else [amount, -2500])
+            )
 
 
 # Rules
@@ -332,6 +382,7 @@ NUMBER = (
     | _range(amounts)
     | BLANK
 )
+CREDIT = NUMBER | _one(["eq", *COMPARE], st.sampled_from([0, 1, 2500, 2501, 5000]))
 DECIMAL = (
     _one(["eq", "ne", *COMPARE], st.sampled_from(NUMBERS))
     | _many(st.sampled_from(NUMBERS))
@@ -441,6 +492,11 @@ def field_clauses(now: datetime.datetime) -> dict[str, st.SearchStrategy[Any]]:
         "recency": NUMBER,
         "frequency": NUMBER,
         "monetary": NUMBER,
+        "permissions.email": choice(STATUSES),
+        "permissions.sms": choice(STATUSES),
+        "credit": CREDIT,
+        "creditByCurrency.GBP": CREDIT,
+        "creditByCurrency.EUR": CREDIT,
     }
     custom = {
         "text": TEXT,
