@@ -14,11 +14,13 @@ class ContactsConfig(AppConfig):
         from contacts import parts, rules
         from contacts.permissions import PermissionsPart
         from contacts.rules import contact, permissions
+        from contacts.segments import queue  # noqa: F401  # connects the receiver
+        from contacts.segments.rules import Segments
 
         post_migrate.connect(keep_search, sender=self, dispatch_uid="contacts.search")
         parts.register(PermissionsPart())
         rules.register(permissions.PERMISSIONS)
-        for vocabulary in contact.VOCABULARIES:
+        for vocabulary in (*contact.VOCABULARIES, Segments()):
             rules.register(vocabulary)
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from contacts import identity
 from contacts.models import Contact, ReferralInvite, Tag
 from contacts.querysets import ContactQuerySet, TagQuerySet
+from contacts.segments.models import Segment
 from crm.api.errors import BadQuery
 from crm.api.filters import (
     ChoiceFilter,
@@ -73,6 +74,7 @@ class ContactFilterSet(FilterSet):
         description=_("Part of a name, an e-mail or a phone number; every word must be found."),
     )
     tag = TextFilter(repeatable=True, method="tagged", description=_("All of the tags named."))
+    segment = ReferenceFilter("segments", method="in_segment")
     kind = ChoiceFilter(choices=Contact.Kind.choices, method="of_kind")
     dob = DateRange(days=True)
     created_at = DateRange()
@@ -135,6 +137,12 @@ class ContactFilterSet(FilterSet):
         keys = {identity.fold(name) for name in names}
         found = list(tags.filter(key__in=keys))
         return contacts.tagged(*found) if len(found) == len(keys) else contacts.none()
+
+    def in_segment(self, contacts: ContactQuerySet, _name: str, pk: int) -> ContactQuerySet:
+        """Those that carry its tag."""
+        segments = Segment.objects.for_organisation(self.organisation).select_related("tag")
+        segment = segments.filter(pk=pk).first()
+        return contacts.none() if segment is None else contacts.tagged(segment.tag)
 
 
 class TagFilterSet(FilterSet):

@@ -512,3 +512,7 @@ class PermissionChange(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.channel}: {self.before} → {self.after}"
+
+
+# Models of the packages within this app.
+from contacts.segments.models import Segment, SegmentCheck  # noqa: E402, F401

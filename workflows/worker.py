@@ -7,12 +7,16 @@ import threading
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
+from contacts import segments
 from workflows import schedule
 
 log = structlog.get_logger(__name__)
 
 LONGEST_SLEEP = 30.0
 """Seconds between two looks at the database when nothing is due."""
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at which contacts changed: so soon are segments right again."""
 
 SHORTEST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0
 """Seconds between two tries to reach a database that does not answer: twice as long each time."""
@@ -29,7 +33,8 @@ def work(stop: threading.Event) -> None:
         try:
             close_old_connections()
             schedule.run_due(stop.is_set)
-            pause = schedule.seconds_until_due(LONGEST_SLEEP)
+            busy = segments.refresh_due(stop.is_set)
+            pause = 0.0 if busy else min(schedule.seconds_until_due(LONGEST_SLEEP), LOOK_EVERY)
             if back_off > SHORTEST_BACK_OFF:
                 log.info("database answers again")
             back_off = SHORTEST_BACK_OFF

@@ -30,6 +30,8 @@ SCORES = gettext_lazy("RFM scores")
 TOTAL_ROWS = Rows(ContactRollup.objects.all())
 ADDRESS_ROWS = Rows(Address.objects.all())
 TAG_ROWS = Rows(ContactTag.objects.all())
+PUT_ON_ROWS = Rows(ContactTag.objects.exclude(tag__kind=Tag.Kind.SEGMENT))
+TAG_FIELD = "contact.tags"
 
 _TEXT = types.Text()
 _NUMBER = types.Number()
@@ -66,7 +68,19 @@ def _digits(text: str) -> str:
 
 
 class TagNames(RowsColumn):
-    """The tags of a contact, by their folded names."""
+    """The tags of a contact, by their folded names.
+
+    Whether there are any at all is asked of those that no segment put on: a segment of contacts
+    without tags would else turn them away by its own.
+    """
+
+    def clause(self, reading: Reading, path: str, data: Mapping[str, Any]) -> Any:
+        if data.get("operator") not in {"is_set", "is_not_set"}:
+            return super().clause(reading, path, data)
+        own = RowsColumn(
+            self.name, self.label, self.group, self.type, loader=PUT_ON_ROWS, column=self.column
+        )
+        return own.clause(reading, path, data)
 
     def values(self, subject: Subject) -> Sequence[Any]:
         return [identity.fold(name) for name in super().values(subject)]
@@ -209,7 +223,7 @@ OWN = Fixed(
         _address("postcode", gettext_lazy("Postcode"), _TEXT),
         _address("country", gettext_lazy("Country"), types.Code(validate_country)),
         TagNames(
-            "contact.tags",
+            TAG_FIELD,
             gettext_lazy("Tags"),
             TAGS,
             types.Tags(),

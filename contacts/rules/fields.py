@@ -197,6 +197,11 @@ class Clause:
         """Whether time alone can change its answer."""
         return self.operator.timed
 
+    @property
+    def size(self) -> int:
+        """How many conditions it comes to."""
+        return 1
+
     def needs(self) -> Mapping[Loader, Collection[Need]]:
         """What it reads of a subject's facts."""
         return self.field.needs()

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from contacts.rules.fields import Clause
 from contacts.rules.groups import Group
 from contacts.rules.moments import At
-from contacts.rules.parsing import Reading
+from contacts.rules.parsing import MOST_CLAUSES, Reading
 from contacts.rules.queries import Query
 from contacts.rules.subjects import Loader, Need, Subject, gather
 from organisations.models import Organisation
@@ -22,6 +23,9 @@ from organisations.models import Organisation
 if TYPE_CHECKING:
     from contacts.models import Contact
     from contacts.querysets import ContactQuerySet
+
+
+MOST_IN_ALL = 3 * MOST_CLAUSES
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class Rule:
     def moves_with_time(self) -> bool:
         """Whether its answer can change without anything happening."""
         return any(clause.moves_with_time for clause in self.clauses)
+
+    @cached_property
+    def size(self) -> int:
+        """How many conditions it comes to, those of the segments that it names included."""
+        return sum(clause.size for clause in self.clauses)
 
     @cached_property
     def needs(self) -> Mapping[Loader, Collection[Need]]:
@@ -133,7 +142,18 @@ def parse(
     root = reading.rule(data)
     if root is None:
         raise ValidationError(dict(reading.errors))
-    return Rule(organisation, root)
+    rule = Rule(organisation, root)
+    if rule.size > MOST_IN_ALL:
+        raise ValidationError(
+            {
+                "": ValidationError(
+                    _("With the segments that it names, a rule has at most %(most)d conditions."),
+                    code="too_many",
+                    params={"most": MOST_IN_ALL},
+                )
+            }
+        )
+    return rule
 
 
 def subjects(

@@ -33,6 +33,8 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 
+RULES = {"all": [{"field": "contact.totalOrders", "operator": "gte", "value": 3}]}
+
 api_schema = schemathesis.openapi.from_wsgi(
     "/api/schema",
     application,
@@ -73,6 +75,7 @@ def ids(key: str) -> dict[str, int]:
         "contact": contact,
         "tags": api.post("/tags", {"name": "vip"}).json()["id"],
         "custom-fields": field,
+        "segments": api.post("/segments", {"name": "Everybody", "rules": RULES}).json()["id"],
         "referral-invites": api.post("/referral-invites", {"contact": contact}).json()["id"],
         "activity-types": api.post("/activity-types", {"name": "Spa"}).json()["id"],
     }
@@ -129,7 +132,7 @@ def make_hit(case: Any, ids: dict[str, int]) -> None:
     number = asked[f"{case.method} {case.path}"]
     parts = case.path.split("/")
     if number % 4:
-        for name in {"id", "contact"} & case.path_parameters.keys():
+        for name in {"id", "contact", "segment"} & case.path_parameters.keys():
             case.path_parameters[name] = ids[parts[2]]
         if "field" in case.path_parameters:
             case.path_parameters["field"] = "diet"
@@ -147,6 +150,7 @@ def make_hit(case: Any, ids: dict[str, int]) -> None:
             "currencyCode": "GBP",
             "country": "GB",
             "customFields": {"diet": "Vegetarian"},
+            "rules": RULES,
         }
         if parts[2] == "activities":
             known["type"] = "Purchase"

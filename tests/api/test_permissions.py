@@ -28,6 +28,7 @@ pytestmark = pytest.mark.django_db
 OPEN = {"/schema", "/docs"}
 
 World = Mapping[str, Any]
+EVERYBODY = {"all": [{"field": "contact.totalOrders", "operator": "gte", "value": 0}]}
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,21 @@ TABLE: dict[tuple[str, str], Call] = {
         "rewards:write", 201, row="contact", body=lambda _w: {"amount": 100}
     ),
     ("POST", "/contacts/{pk}/credit/{entry}/reverse"): Call("rewards:write", 201, row="contact"),
+    ("GET", "/contacts/{contact}/segments"): Call("contacts:read", row="contact"),
+    ("GET", "/segments"): Call("segments:read"),
+    ("POST", "/segments"): Call(
+        "segments:write", 201, body=lambda _w: {"name": "New", "rules": EVERYBODY}, foreign=201
+    ),
+    ("POST", "/segments/preview"): Call(
+        "segments:write", body=lambda _w: {"rules": EVERYBODY}, foreign=200
+    ),
+    ("GET", "/segments/{pk}"): Call("segments:read", row="segment"),
+    ("PATCH", "/segments/{pk}"): Call(
+        "segments:write", row="segment", body=lambda _w: {"name": "Renamed"}
+    ),
+    ("DELETE", "/segments/{pk}"): Call("segments:write", 204, row="segment"),
+    ("GET", "/segments/{segment}/contacts"): Call("contacts:read", row="segment"),
+    ("GET", "/rule-fields"): Call("segments:read"),
     ("GET", "/tags"): Call("tags:read"),
     ("POST", "/tags"): Call("tags:write", 201, body=lambda _w: {"name": "New"}, foreign=201),
     ("GET", "/tags/{pk}"): Call("tags:read", row="tag"),
@@ -260,6 +276,7 @@ def world(organisation: Organisation) -> World:
         "field": field["id"],
         "unused field": made("/custom-fields", {"label": "Unused", "type": "Number"})["id"],
         "tag": made("/tags", {"name": "regular"})["id"],
+        "segment": made("/segments", {"name": "Everybody", "rules": EVERYBODY})["id"],
         "invite": made("/referral-invites", {"contact": ids[0]})["id"],
         "activity": made("/activities", activity(ids[0]))["id"],
         "activity type": made("/activity-types", {"name": "Spa"})["id"],
@@ -275,7 +292,7 @@ def ask(client: Any, route: tuple[str, str], world: World) -> Any:
     row = world[call.row] if call.row else None
     # /api is said in full: Django's own client is asked too.
     address = "/api" + path.format(
-        pk=row, contact=row, name="vip", field="diet", entry=world["redemption"]
+        pk=row, contact=row, segment=row, name="vip", field="diet", entry=world["redemption"]
     )
     if method in {"GET", "DELETE"}:
         return client.generic(method, address)
@@ -338,7 +355,7 @@ def test_another_organisation_finds_nothing(route, world, api, other_organisatio
         is_problem(answer, 404)
     elif route[0] == "GET":
         assert answer.status_code == 200
-        if route[1] != "/organisation":
+        if route[1] not in {"/organisation", "/rule-fields"}:
             # The built-in types of activity are everybody's; they have no id.
             assert [one for one in answer.json() if one["id"] is not None] == []
     else:
