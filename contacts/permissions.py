@@ -135,7 +135,7 @@ class PermissionsPart(ContactPart):
         noted = []
         for channel, other in theirs.items():
             own = mine.get(channel)
-            if not _outweighs(other.status, own.status if own else UNKNOWN):
+            if not outweighs(other.status, own.status if own else UNKNOWN):
                 continue
             was = _as_json(own) if own else None
             wanted = Wanted(Status(other.status), other.source, other.since)
@@ -270,7 +270,7 @@ def _having(
     return contacts.filter(pk__in=rows.filter(status=status).values("contact"))
 
 
-def _outweighs(status: str, other: str) -> bool:
+def outweighs(status: str, other: str) -> bool:
     """Whether the first is to be kept of two permissions of what is the same person."""
     return status != other and (status == UNSUBSCRIBED or other == UNKNOWN)
 

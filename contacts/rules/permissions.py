@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy
 
 from contacts.models import ContactPermission
@@ -12,12 +14,15 @@ from contacts.rules.subjects import Rows
 GROUP = gettext_lazy("Permissions")
 
 
-def _permission(channel: str, label: str) -> RowsColumn:
+STATUSES = {value: str(label) for value, label in ContactPermission.Status.choices}
+
+
+def _permission(channel: str, label: Any) -> RowsColumn:
     return RowsColumn(
         f"contact.permissions.{channel}",
         label,
         GROUP,
-        types.Choice(dict(ContactPermission.Status.choices)),
+        types.Choice(STATUSES),
         loader=Rows(ContactPermission.objects.filter(channel=channel)),
         column="status",
         default=ContactPermission.Status.UNKNOWN.value,

@@ -17,6 +17,8 @@ MENU: list[tuple[Any, list[tuple[Any, str, str]]]] = [
         [
             (_("Contacts"), "group", "contacts.contact"),
             (_("Tags"), "sell", "contacts.tag"),
+            (_("Segments"), "target", "contacts.segment"),
+            (_("Credit"), "savings", "rewards.creditentry"),
             (_("Referral invites"), "share", "contacts.referralinvite"),
         ],
     ),

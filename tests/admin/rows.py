@@ -11,12 +11,15 @@ from django.utils import timezone
 from activities import services as activities
 from activities.models import Activity, ActivityType, Booking, GolfReservation, TableReservation
 from contacts import services as contacts
-from contacts.models import Contact, ReferralInvite, Tag
+from contacts.models import Contact, ReferralInvite, Segment, Tag
+from contacts.segments import services as segments
 from customfields import services as custom_fields
 from customfields.models import CustomField
 from imports.models import Import
 from organisations import roles, services
 from organisations.models import ApiKey, Membership, Organisation
+from rewards import services as rewards
+from rewards.models import CreditEntry
 from workflows import alerts
 from workflows.messages import configuration
 from workflows.messages.models import Message, MessageSettings
@@ -101,6 +104,17 @@ def message(organisation: Organisation) -> Message:
     )
 
 
+def credit(organisation: Organisation) -> CreditEntry:
+    return rewards.grant(contact=contact(organisation), amount=500, reason="Secret")[0]
+
+
+def segment(organisation: Organisation) -> Segment:
+    number = Segment.objects.across_organisations().count()
+    return segments.create(
+        organisation=organisation, name=f"Secret segment {number}", rules={"all": []}
+    )
+
+
 ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Organisation: lambda organisation: organisation,
     Membership: member,
@@ -108,6 +122,7 @@ ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Contact: contact,
     Tag: lambda org: contacts.create_tag(organisation=org, name="Secret tag")[0],
     ReferralInvite: lambda org: contacts.create_invite(contact=contact(org), code="SECRETCODE"),
+    Segment: segment,
     CustomField: field,
     Activity: activity,
     ActivityType: lambda org: activities.define_type(organisation=org, name="Secret type"),
@@ -117,6 +132,7 @@ ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Import: lambda org: Import.objects.create(
         organisation=org, kind="contacts", file_name="secret.csv", digest="0" * 64
     ),
+    CreditEntry: credit,
     Message: message,
     Alert: lambda org: alerts.tell(organisation=org, text="Secret", contact=contact(org)),
     MessageSettings: configuration.kept,

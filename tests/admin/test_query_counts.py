@@ -11,10 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.crypto import get_random_string
 
-from contacts.models import Contact
+from contacts.models import Contact, Segment
 from customfields.models import CustomField
 from imports.models import Import
 from organisations.models import ApiKey, Membership, Organisation
+from rewards import services as rewards
+from rewards.models import CreditEntry
 from tests.admin import rows
 from tests.admin.test_scope import SCREENS, url
 from workflows.messages.models import Message, MessageSettings
@@ -31,6 +33,7 @@ LISTS = {
     "ApiKey": 2,
     "Contact": 6,  # + tags of the rows, custom fields for the filters, their options, own types
     "Tag": 2,
+    "Segment": 2,
     "ReferralInvite": 3,  # + contacts
     "CustomField": 2,
     "Activity": 4,  # + contacts, own types for the filter
@@ -39,6 +42,7 @@ LISTS = {
     "TableReservation": 3,
     "GolfReservation": 3,
     "Import": 2,
+    "CreditEntry": 3,  # + contacts
     "Message": 3,  # + contacts
     "Alert": 3,
     "MessageSettings": 2,
@@ -58,7 +62,7 @@ def fill(organisation: Organisation, model: Any, number: int) -> None:
             rows.contact(organisation, tags=[f"Tag {index}", "All"])
         elif model is CustomField:
             rows.field(organisation, label=f"Field {index}", type="Select", options=["a", "b"])
-        elif model in (Membership, ApiKey, Import, Message, Alert, MessageSettings):
+        elif model in (Segment, Membership, ApiKey, Import, CreditEntry, Message, Alert, MessageSettings):
             rows.ROWS[model](organisation)
         elif model is not Organisation:
             _more(organisation, model, index)
@@ -127,10 +131,12 @@ def test_a_contacts_page_costs_the_same_for_much_history(
     queries(owner, address)
     before = queries(owner, address)
     # The contact twice (once to follow a merge), totals in other currencies, merges, the timeline;
-    # the definitions and their options, the values; tags and addresses, as rows and as choices.
+    # the definitions and their options, the values; tags and addresses, as rows and as choices;
+    # permissions and how they changed; what is left of credit, and the ledger.
     assert before <= ASKING + 16
     for _number in range(30):
         rows.activity(organisation, contact=contact)
+        rewards.grant(contact=contact, amount=100)
     for index in range(3, 12):
         rows.field(organisation, label=f"Field {index}", type="Select", options=["a", "b"])
     assert queries(owner, address) <= before
