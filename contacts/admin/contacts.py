@@ -21,10 +21,17 @@ from unfold.enums import ActionVariant
 
 from contacts import rollups, services
 from contacts.admin import bulk, merging
-from contacts.admin.filters import KindFilter, LastInteractionFilter, SpendFilter, TagFilter
+from contacts.admin.filters import (
+    KindFilter,
+    LastInteractionFilter,
+    SegmentFilter,
+    SpendFilter,
+    TagFilter,
+)
 from contacts.admin.forms import AddressFormSet, AddressInline, ContactForm
 from contacts.admin.panels import PANELS
 from contacts.models import Contact, Merge, Tag
+from contacts.segments import queue
 from contacts.services.values import COLUMNS
 from contacts.views import by_name, by_total
 from crm import money
@@ -84,7 +91,10 @@ class ContactAdmin(OrganisationAdmin):
         known = getattr(request, "contact_filters", None)
         if known is None:
             known = [TagFilter, LastInteractionFilter, SpendFilter, KindFilter]
-            if organisation_of(request) is not None:
+            organisation = organisation_of(request)
+            if organisation is not None and organisation.listened_by(queue.LISTENER):
+                known.insert(1, SegmentFilter)
+            if organisation is not None:
                 known += [one for panel in PANELS for one in panel.filters(request)]
             request.contact_filters = known  # type: ignore[attr-defined]
         return cast("list[Any]", known)

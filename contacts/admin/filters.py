@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Contact, ContactRollup, ContactTag, Tag
+from contacts.segments.models import Segment
 from crm.admin.filters import ChoiceFilter, DateRangeFilter, FormFilter, RangeFilter
 from crm.admin.widgets import AutocompleteMany
 from crm.money import to_minor
@@ -36,6 +37,24 @@ class TagFilter(FormFilter):
             links = ContactTag.objects.across_organisations().filter(tag=tag)
             rows = rows.filter(pk__in=links.values("contact"))
         return rows
+
+
+class SegmentFilter(ChoiceFilter):
+    """Those that carry a segment's tag. Shown where there are segments."""
+
+    title = _("Segment")
+    parameter_name = "segment"
+
+    def options(self) -> list[tuple[str, Any]]:
+        organisation = organisation_of(self.request)
+        if organisation is None:
+            return []
+        segments = Segment.objects.for_organisation(organisation).order_by("name")
+        return [(str(pk), name) for pk, name in segments.values_list("pk", "name")]
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        links = ContactTag.objects.across_organisations().filter(tag__segment=self.answer())
+        return rows.filter(pk__in=links.values("contact"))
 
 
 class KindFilter(ChoiceFilter):

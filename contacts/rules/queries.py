@@ -21,7 +21,7 @@ class Query:
     """A place in a query on contacts.
 
     `among` narrows rows that hang on a contact to those of the contacts in question, as lookups
-    that follow `contact`: `{"range": (1, 5000)}`. Subqueries then cost what that few do, whatever
+    that follow `contact`: `{"gte": 1, "lte": 5000}`. Subqueries then cost what that few do, whatever
     the planner thinks of them.
 
     `drives` says that contacts are found by this condition, rather than tried: it stands alone or

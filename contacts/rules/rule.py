@@ -94,7 +94,7 @@ class Rule:
         """Those of `contacts` (of this organisation) for which the rule holds. No query.
 
         `among` bounds the subqueries where `contacts` are few: lookups on the contact's id, such as
-        `{"range": (1, 5000)}`, which `contacts` must keep to by itself.
+        `{"gte": 1, "lte": 5000}`, which `contacts` must keep to by itself.
         """
         at = At.of(self.organisation, now or timezone.now())
         query = Query(self.organisation, at, activity, among or {})

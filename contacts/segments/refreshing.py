@@ -183,7 +183,7 @@ def _step(segment: Segment, rule: Rule, size: int) -> int:
     contacts = Contact.objects.for_organisation(segment.organisation).filter(pk__gt=after)
     ids = list(contacts.order_by("pk").values_list("pk", flat=True)[:size])
     if ids:
-        for move in _apply(segment, rule, {"range": (ids[0], ids[-1])}, now):
+        for move in _apply(segment, rule, {"gte": ids[0], "lte": ids[-1]}, now):
             _tell(segment, move.ids, entered=move.entered, reason=_Reason())
             if _is_watched(segment):
                 enqueue(segment.organisation, move.ids)

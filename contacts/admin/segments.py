@@ -1,0 +1,87 @@
+"""Segments in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from contacts.admin.rules import RefusedRule, RuleField
+from contacts.segments import services
+from contacts.segments.models import Segment
+from crm.admin.base import OrganisationAdmin
+from crm.admin.forms import Refused, ServiceForm, ServiceFormSet
+from crm.admin.unfold import display
+from crm.errors import Conflict
+from organisations.middleware import organisation_of
+
+
+class SegmentForm(ServiceForm):
+    """The name and the rule."""
+
+    rules = RuleField(
+        label=gettext_lazy("Rule"),
+        help_text=gettext_lazy("Which contacts are in the segment; docs/rules.md says how."),
+    )
+
+
+@admin.register(Segment)
+class SegmentAdmin(OrganisationAdmin):
+    """Saved rules, whose tag follows what happens to contacts."""
+
+    form = SegmentForm
+    list_display = ("name", "contacts_link", "coloured_status", "refreshed_at")
+    search_fields = ("name",)
+    ordering = ("-created_at", "-id")
+
+    @display(description=gettext_lazy("contacts"))
+    def contacts_link(self, obj: Segment) -> str:
+        address = reverse("admin:contacts_contact_changelist")
+        return format_html('<a href="{}?segment={}">{}</a>', address, obj.pk, obj.contact_count)
+
+    @display(
+        description=gettext_lazy("status"),
+        label={"current": "success", "refreshing": "info", "broken": "danger"},
+    )
+    def coloured_status(self, obj: Segment) -> tuple[str, Any]:
+        return obj.status, obj.status_label
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ("name", "rules")
+        told = ("contacts_link", "coloured_status", "refreshed_at")
+        return ("name", "rules", *told, "error") if obj.error else ("name", "rules", *told)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("contacts_link", "coloured_status", "refreshed_at", "error") if obj else ()
+
+    def write(
+        self,
+        request: HttpRequest,
+        obj: Segment | None,
+        form: ServiceForm,
+        formsets: list[ServiceFormSet],
+    ) -> Segment:
+        if obj is not None:
+            return services.change(segment=obj, values=form.changed_values())
+        organisation = organisation_of(request)
+        assert organisation is not None
+        values = form.cleaned_data
+        return services.create(
+            organisation=organisation, name=values["name"], rules=values["rules"]
+        )
+
+    def refusal(self, error: ValidationError | Conflict) -> Refused:
+        return RefusedRule(error)
+
+    def erase(self, request: HttpRequest, obj: Segment) -> None:
+        services.delete(segment=obj)
+
+    def consequences(self, obj: Segment) -> list[str]:
+        return [_("Its tag is taken off every contact that carries it.")]
