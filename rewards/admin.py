@@ -43,6 +43,7 @@ from rewards import services
 from rewards.models import CreditEntry
 
 LATEST = 20
+FORM_SENT = "admin-"
 
 
 class CreditForm(forms.Form):
@@ -125,6 +126,12 @@ def author(entry: CreditEntry) -> str:
     return ""
 
 
+def shown_reference(entry: CreditEntry) -> str:
+    """The reference, unless it is what the admin's own form gave to be sent only once."""
+    reference = entry.external_reference or ""
+    return "" if reference.startswith(FORM_SENT) else reference
+
+
 class KindFilter(ChoiceFilter):
     title = gettext_lazy("Kind")
     parameter_name = "of_kind"
@@ -154,7 +161,7 @@ class CreditEntryAdmin(ByContact):
         "shown_amount",
         "expires_at",
         "reason",
-        "external_reference",
+        "reference",
         "author",
     )
     list_filter = (KindFilter, WhenFilter)
@@ -167,7 +174,7 @@ class CreditEntryAdmin(ByContact):
         "currency_code",
         "expires_at",
         "reason",
-        "external_reference",
+        "reference",
         "redemption",
         "author",
         "created_at",
@@ -181,6 +188,10 @@ class CreditEntryAdmin(ByContact):
     @display(description=gettext_lazy("amount"))
     def shown_amount(self, obj: CreditEntry) -> SafeString:
         return shown_amount(obj)
+
+    @display(description=gettext_lazy("reference"))
+    def reference(self, obj: CreditEntry) -> str:
+        return shown_reference(obj)
 
     @display(description=gettext_lazy("by"))
     def author(self, obj: CreditEntry) -> str:
@@ -284,7 +295,7 @@ class CreditEntryAdmin(ByContact):
                 messages.success(request, done % {"amount": amount})
                 return HttpResponseRedirect(_page_of(contact.pk))
         # A second click on the button, or the page sent again, is the same entry.
-        reference = request.POST.get("reference") or f"admin-{get_random_string(22)}"
+        reference = request.POST.get("reference") or f"{FORM_SENT}{get_random_string(22)}"
         return self.ask(
             request,
             title=title % {"name": contact},
@@ -369,7 +380,10 @@ class CreditPanel(ContactPanel):
                     (money.show(lot.left, lot.currency_code), lot.expires_at)
                     for lot in statement.expiring
                 ],
-                "lines": [(entry, shown_amount(entry), author(entry)) for entry in latest[:LATEST]],
+                "lines": [
+                    (entry, shown_amount(entry), author(entry), shown_reference(entry))
+                    for entry in latest[:LATEST]
+                ],
                 "more": len(latest) > LATEST,
                 "all_of_them": f"{ledger}?contact={contact.pk}",
                 "may_give": request.user.has_perm("rewards.grant_credit"),

@@ -91,7 +91,7 @@ class CreditEntry(TenantModel):
 
     class Meta:
         verbose_name = _("credit entry")
-        verbose_name_plural = _("credit")
+        verbose_name_plural = _("credit entries")
         ordering = ["-created_at", "-id"]
         default_permissions = ("view",)
         permissions = [

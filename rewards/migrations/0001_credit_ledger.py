@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'credit entry',
-                'verbose_name_plural': 'credit',
+                'verbose_name_plural': 'credit entries',
                 'ordering': ['-created_at', '-id'],
                 'permissions': [('grant_credit', 'Can give credit'), ('redeem_credit', 'Can redeem credit and take a redemption back')],
                 'default_permissions': ('view',),
