@@ -78,7 +78,7 @@ def parse(given: Any) -> Duration:
         days=weeks * 7 + days,
         seconds=hours * 3600 + minutes * 60 + seconds,
     )
-    length = duration.months * 31 + duration.days + duration.seconds / 86_400
+    length = duration.months / 12 * 366 + duration.days + duration.seconds / 86_400
     if length > LONGEST_YEARS * 366:
         raise ValidationError(
             _("A duration has at most %(years)d years."),
