@@ -69,8 +69,12 @@ def ids(key: str) -> dict[str, int]:
         for name in ("merge", "unmerge")
     }
     api.post(f"/contacts/{contact}/merge", {"contact": others["unmerge"]})
+    credit = f"/contacts/{contact}/credit"
+    for _number in range(9):
+        api.post(credit, {"amount": 10**12})
     made = {
         **others,
+        "entry": api.post(f"{credit}/redeem", {"amount": 100}).json()["id"],
         "contacts": contact,
         "contact": contact,
         "tags": api.post("/tags", {"name": "vip"}).json()["id"],
@@ -134,6 +138,8 @@ def make_hit(case: Any, ids: dict[str, int]) -> None:
     if number % 4:
         for name in {"id", "contact", "segment"} & case.path_parameters.keys():
             case.path_parameters[name] = ids[parts[2]]
+        if "entry" in case.path_parameters:
+            case.path_parameters["entry"] = ids["entry"]
         if "field" in case.path_parameters:
             case.path_parameters["field"] = "diet"
     case.headers.pop("If-Match", None)
