@@ -523,6 +523,10 @@ def field_clauses(now: datetime.datetime) -> dict[str, st.SearchStrategy[Any]]:
     return clauses
 
 
+# Those that have the most ways.
+OFTEN = {"activities": 5, "contact.dob": 3, "contact.customFields.date": 3}
+
+
 @cache
 def rules(now: datetime.datetime) -> st.SearchStrategy[Any]:
     """A condition, or groups of them within each other."""
@@ -530,6 +534,7 @@ def rules(now: datetime.datetime) -> st.SearchStrategy[Any]:
         *(
             strategy.map(lambda one, name=name: {"field": name, **one})
             for name, strategy in field_clauses(now).items()
+            for _time in range(OFTEN.get(name, 1))
         )
     )
     return st.recursive(

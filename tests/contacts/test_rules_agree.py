@@ -39,8 +39,8 @@ def disagreements(
 
 def check(world: rule_world.World, data: Any) -> None:
     now = data.draw(st.sampled_from(rule_world.NOWS), label="now")
-    people = data.draw(st.lists(rule_world.people(now), min_size=1, max_size=4), label="people")
-    wanted = data.draw(st.lists(rule_world.rules(now), min_size=1, max_size=5), label="rules")
+    people = data.draw(st.lists(rule_world.people(now), min_size=1, max_size=3), label="people")
+    wanted = data.draw(st.lists(rule_world.rules(now), min_size=8, max_size=16), label="rules")
     activity = data.draw(
         st.none()
         | st.builds(Activity, type=st.sampled_from(rule_world.TYPES), spend=st.just(5000)),

@@ -51,13 +51,16 @@ def blank(**values: Any) -> dict[str, Any]:
 def holds(
     world: rule_world.World, rule: Any, values: dict[str, Any], now: datetime.datetime = NOW
 ) -> bool:
-    """Whether it holds for such a contact: in memory, and in the database."""
+    """Whether it holds for such a contact: in memory and in the database, alone and in groups."""
     (contact,) = rule_world.write(world, [values])
-    parsed = rules.parse(rule, organisation=world.organisation)
-    in_memory = parsed.holds(rules.Subject(contact, now=now))
     contacts = Contact.objects.for_organisation(world.organisation).filter(pk=contact.pk)
-    assert parsed.narrow(contacts, now=now).exists() == in_memory
-    return in_memory
+    answers = []
+    for within in (rule, {"any": [rule]}, {"none": [rule]}):
+        parsed = rules.parse(within, organisation=world.organisation)
+        answers.append(parsed.holds(rules.Subject(contact, now=now)))
+        assert parsed.narrow(contacts, now=now).exists() == answers[-1]
+    assert answers == [answers[0], answers[0], not answers[0]]
+    return answers[0]
 
 
 def clause(field: str, operator: str, value: Any = None, **more: Any) -> dict[str, Any]:
@@ -205,6 +208,8 @@ def test_today_is_the_contacts_own(world: rule_world.World) -> None:
     rule = clause("contact.dob", "anniversary_within", "P0D")
     kiritimati = {"dob": tomorrow.replace(year=1990), "timezone": "Pacific/Kiritimati"}
     assert holds(world, rule, blank(columns=kiritimati), now)
+    over = {**kiritimati, "dob": datetime.date(1990, 6, 15)}
+    assert not holds(world, rule, blank(columns=over), now)
     london = {**kiritimati, "timezone": "Europe/London"}
     assert not holds(world, rule, blank(columns=london), now)
     assert not holds(world, rule, blank(columns={**london, "timezone": ""}), now)
