@@ -15,6 +15,7 @@ from activities.services.values import not_found, under
 from contacts import rollups
 from contacts.models import Contact, ContactRollup, ReferralInvite
 from contacts.rollups import Change, Counted
+from crm import causes
 from crm.errors import Conflict
 from imports import tables
 from imports.activities.columns import WRITTEN, ActivityColumns, CarefulRow, Happenings
@@ -52,6 +53,7 @@ class ActivityImporter:
         self._columns = columns
         self._own = own
         self._dry_run = dry_run
+        self._backfill = options.backfill
         self._facts = DraftFacts(organisation) if dry_run else Facts(organisation)
         self._people = (
             PeopleImporter(
@@ -74,6 +76,11 @@ class ActivityImporter:
         return self._columns.read(chunk)
 
     def write(self, prepared: Happenings, now: datetime) -> Batch:
+        # History starts nothing: nor do the contacts that it brings and the segments they enter.
+        with causes.quiet(self._backfill):
+            return self._write(prepared, now)
+
+    def _write(self, prepared: Happenings, now: datetime) -> Batch:
         batch = Batch()
         if not len(prepared):
             return batch
@@ -133,12 +140,11 @@ class ActivityRows:
         ids = self._ids()
         owners = self._look_up(ids, known)
         # A known fact needs no contact to be found; one that is given by its id must be there.
-        careful = happenings.careful
         for index, (pk, its) in enumerate(zip(ids, facts, strict=True)):
             if index in refused:
                 continue
             repeats = bool(its) and not known.isdisjoint(its)
-            if repeats and (pk is None or (index in careful and careful[index].has_reservations)):
+            if repeats and pk is None:
                 self.unchanged += 1
                 continue
             owner: int | Person | None
