@@ -143,7 +143,10 @@ def _record_all(
 def _write(organisation: Organisation, drafts: Sequence[Draft]) -> None:
     """Settle all drafts, as if one after the other: of several that state the same fact, the first
     that can be taken is recorded."""
-    waiting = drafts
+    _check_types(organisation, drafts)
+    _check_invites(organisation, drafts)
+    _find_contacts(organisation, [draft for draft in drafts if draft.open])
+    waiting = [draft for draft in drafts if draft.open]
     while waiting:
         asked: set[Fact] = set()
         now: list[Draft] = []
@@ -179,10 +182,8 @@ def _settle_repeats(drafts: Iterable[Draft], held: Mapping[Fact, Activity]) -> N
 
 def _write_distinct(organisation: Organisation, drafts: Sequence[Draft]) -> None:
     """Settle drafts of which no two state the same fact."""
-    _check_types(organisation, drafts)
-    _check_invites(organisation, drafts)
-    _find_known(organisation, [draft for draft in drafts if draft.open and draft.writes_more])
-    _find_contacts(organisation, [draft for draft in drafts if draft.open])
+    _find_known(organisation, [draft for draft in drafts if draft.writes_more])
+    _upsert_contacts(organisation, [draft for draft in drafts if draft.open])
     attach(organisation, [draft for draft in drafts if draft.open and draft.reservations])
     waiting = [draft for draft in drafts if draft.open]
     for _attempt in range(3):
@@ -238,16 +239,20 @@ def _find_known(organisation: Organisation, drafts: Iterable[Draft]) -> None:
 
 
 def _find_contacts(organisation: Organisation, drafts: Sequence[Draft]) -> None:
-    """Find, or for mappings create, whose the activities are. A contact that was found cannot be
-    merged into another, or deleted, until the transaction ends."""
-    asked = {draft: _id(draft.contact) for draft in drafts}
-    found = survivors(organisation, {pk for pk in asked.values() if pk is not None})
-    given = [(draft, draft.contact) for draft in drafts if isinstance(draft.contact, Mapping)]
+    """Find whose the activities are where an id says so. A contact that was found cannot be merged
+    into another, or deleted, until the transaction ends."""
+    asked = {draft: pk for draft in drafts if (pk := _id(draft.contact)) is not None}
+    found = survivors(organisation, set(asked.values()))
     for draft, pk in asked.items():
         if pk in found:
             draft.activity.contact_id = found[pk]
-        elif pk is not None:
+        else:
             draft.error = ValidationError({"contact": not_found(pk)})
+
+
+def _upsert_contacts(organisation: Organisation, drafts: Sequence[Draft]) -> None:
+    """Find or create whose the activities are where a mapping says so."""
+    given = [(draft, draft.contact) for draft in drafts if isinstance(draft.contact, Mapping)]
     rows = [values for _draft, values in given]
     with causes.quiet(all(draft.activity.backfill for draft, _values in given)):
         results = upsert_batch(organisation=organisation, rows=rows) if rows else ()

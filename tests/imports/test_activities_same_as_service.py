@@ -155,7 +155,9 @@ def record(world: World, cells: list[str]) -> None:
     if "data" in there:
         values["data"] = _json(there["data"])
     if "data.till" in there:
-        values["data"] = {**values.get("data", {}), "till": there["data.till"]}
+        given = values.get("data", {})
+        # Anything but an object stays as it is, to be refused.
+        values["data"] = {**given, "till": there["data.till"]} if isinstance(given, dict) else given
     booking = {
         key: there[header]
         for key, header in {"external_reference": "Booking ID", "status": "Booking status"}.items()
