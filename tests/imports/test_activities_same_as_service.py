@@ -184,7 +184,7 @@ def _moment(text: str) -> datetime:
 
 
 def _whole(text: str) -> int:
-    return int(text.removesuffix(".0"))
+    return int(text)
 
 
 def _json(text: str) -> Any:
