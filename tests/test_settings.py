@@ -53,6 +53,8 @@ def start(**variables: str) -> subprocess.CompletedProcess[str]:
         ),
         ({"ALLOWED_HOSTS": "https://crm.example.com/"}, "without https://"),
         ({"CSRF_TRUSTED_ORIGINS": "crm.example.com"}, "with its scheme"),
+        ({"SITE_URL": "crm.example.com"}, "such as https://crm.example.com"),
+        ({"SITE_URL": "https://crm.example.com/crm"}, "without a path"),
         ({"HTTPS": "2"}, "Set it to on or off"),
         ({"PROXIES": "-1"}, "whole number from 0 to 9"),
         ({"DATABASE_URL": "regulars.sqlite3"}, "postgres://user:password@host:5432/name"),

@@ -37,6 +37,7 @@ class PermissionsPanel(ContactPanel):
             f"{PREFIX}{channel.value}": forms.ChoiceField(
                 label=channel.label,
                 choices=Status.choices,
+                required=False,
                 initial=there[channel].status if channel in there else UNKNOWN,
                 widget=UnfoldAdminSelectWidget,
                 help_text=_since(there.get(channel)),
@@ -54,7 +55,7 @@ class PermissionsPanel(ContactPanel):
         given = {
             channel.value: {"status": changed[f"{PREFIX}{channel.value}"], "source": SOURCE}
             for channel in Channel
-            if f"{PREFIX}{channel.value}" in changed
+            if changed.get(f"{PREFIX}{channel.value}")
         }
         return {KEY: given} if given else {}
 

@@ -66,6 +66,7 @@ def test_a_contact_is_added_with_all_that_the_form_has(
     vip, _created = services.create_tag(organisation=organisation, name="VIP")
     shown = owner.get(ADD)
     assert [str(fieldset.name) for fieldset in shown.context["adminform"]][1:] == [
+        "May be sent",
         "Custom fields",
         "Habits",
     ]
