@@ -28,9 +28,11 @@ _TABLE = {
     for code in _LETTERS
     if len(folded := identity.fold(chr(code))) == 1 and folded != chr(code)
 } | {0x1E9E: "ß"}
-# Combining accents go: PostgreSQL's translate() drops what has no counterpart.
-_FROM = "".join(map(chr, [*_TABLE, *_COMBINING]))
-_TO = "".join(_TABLE.values())
+# PostgreSQL's translate() looks through the letters one by one: the most frequent stand first,
+# though nothing is made of them. Combining accents go: it drops what has no counterpart.
+_FREQUENT = " etaoinsrhldcumfpgwybvkxjqz0123456789@.-_,'"
+_FROM = "".join([_FREQUENT, *map(chr, _TABLE), *map(chr, _COMBINING)])
+_TO = "".join([_FREQUENT, *_TABLE.values()])
 _MAP: dict[int, str | None] = {
     **{code: chr(code).lower() for code in range(ord("A"), ord("Z") + 1)},
     **_TABLE,

@@ -21,8 +21,8 @@ class Query:
     """A place in a query on contacts.
 
     `among` narrows rows that hang on a contact to those of the contacts in question, as lookups
-    that follow `contact`: `{"gte": 1, "lte": 5000}`. Subqueries then cost what that few do, whatever
-    the planner thinks of them.
+    that follow `contact`: `{"gte": 1, "lte": 5000}`. Subqueries then cost what that few do,
+    whatever the planner thinks of them.
 
     `drives` says that contacts are found by this condition, rather than tried: it stands alone or
     with others, all of which hold. Then it is `pk IN (subquery)`, by which either database can

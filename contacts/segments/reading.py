@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import OperationalError, connection, transaction
 
 from contacts.models import Contact, ContactTag
 from contacts.rules import Finding, Reading, Rule, Subject, parse
@@ -14,23 +15,37 @@ from contacts.segments.models import Segment
 
 MOST_COUNTED = 10_000
 SAMPLE = 10
+PATIENCE = 5
+"""Seconds that somebody who writes a rule will wait to see how many it finds."""
+_GIVEN_UP = "57014"
 
 
 @dataclass(frozen=True)
 class Preview:
-    """`count` is exact unless there are `more`."""
+    """`count` is exact unless there are `more`; None when counting took too long."""
 
-    count: int
+    count: int | None
     more: bool
     contacts: Sequence[Contact]
 
 
 def preview(rule: Rule) -> Preview:
-    """For how many contacts the rule holds, and the newest of them. Two queries."""
+    """For how many contacts the rule holds, and the newest of them. Two queries, which PostgreSQL
+    gives up after `PATIENCE` seconds each."""
     contacts = Contact.objects.for_organisation(rule.organisation).current()
     found = rule.narrow(contacts)
-    count = found.order_by()[: MOST_COUNTED + 1].count()
-    sample = list(found.order_by("-created_at", "-pk")[:SAMPLE]) if count else []
+    try:
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute(f"SET LOCAL statement_timeout = {PATIENCE * 1000}")
+                    cursor.execute("SET LOCAL jit = off")
+            count = found.order_by()[: MOST_COUNTED + 1].count()
+            sample = list(found.order_by("-created_at", "-pk")[:SAMPLE]) if count else []
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) != _GIVEN_UP:
+            raise
+        return Preview(None, more=True, contacts=[])
     return Preview(min(count, MOST_COUNTED), count > MOST_COUNTED, sample)
 
 

@@ -70,7 +70,9 @@ class NamedContactSerializer(Serializer):
 class PreviewSerializer(Serializer):
     """For how many contacts a rule holds, and some of them."""
 
-    count = IntegerField(help_text=_("At most 10,000."))
+    count = IntegerField(
+        allow_null=True, help_text=_("At most 10,000; null when counting took too long.")
+    )
     more = serializers.BooleanField(help_text=_("Whether there are more than `count`."))
     contacts = NamedContactSerializer(many=True)
 
