@@ -62,7 +62,16 @@ def fill(organisation: Organisation, model: Any, number: int) -> None:
             rows.contact(organisation, tags=[f"Tag {index}", "All"])
         elif model is CustomField:
             rows.field(organisation, label=f"Field {index}", type="Select", options=["a", "b"])
-        elif model in (Segment, Membership, ApiKey, Import, CreditEntry, Message, Alert, MessageSettings):
+        elif model in (
+            Segment,
+            Membership,
+            ApiKey,
+            Import,
+            CreditEntry,
+            Message,
+            Alert,
+            MessageSettings,
+        ):
             rows.ROWS[model](organisation)
         elif model is not Organisation:
             _more(organisation, model, index)
