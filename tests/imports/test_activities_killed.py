@@ -1,0 +1,119 @@
+"""An import of activities that is killed goes on where it was: nothing doubled, nothing lost."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activities.models import Activity, Booking
+from contacts import rollups, services
+from contacts.models import Contact
+from imports.models import Import
+from organisations.models import Organisation
+from tests.imports.conftest import House
+from tests.imports.running import write_csv
+
+HEADERS = ["E-mail", "Type", "Source", "Date", "Amount", "Currency", "Order ID", "Booking ID"]
+# Three batches, the last of them not full.
+ROWS, PEOPLE, KILLS = 21_000, 900, 3
+
+
+def happenings() -> list[list[str]]:
+    """Facts of known people and new ones, most without a reference, some told twice, some bad."""
+    rows = []
+    for n in range(ROWS):
+        row = [f"p{n % PEOPLE}@x.com", "Purchase", "till", "2026-04-07", str(n), "", "", ""]
+        if n % 1000 == 999:
+            row[4] = "much"
+        elif n % 3 == 0:  # once more in another batch
+            row[6] = f"R{n % 9000}"
+        elif n % 500 == 1:
+            row[1], row[7] = "Booking", f"B{n % 2000}"
+        elif n % 7 == 0:
+            row[5] = "EUR"
+        rows.append(row)
+    return rows
+
+
+def make_organisation(name: str) -> Organisation:
+    organisation = Organisation.objects.create(name=name)
+    known = [{"email_address": f"p{n}@x.com"} for n in range(PEOPLE // 2)]
+    services.upsert_batch(organisation=organisation, rows=known)
+    return organisation
+
+
+def kept(organisation: Organisation) -> list[Any]:
+    """All that the file can have changed, whatever the ids."""
+    contacts = Contact.objects.for_organisation(organisation).with_everything()
+    activities = Activity.objects.for_organisation(organisation)
+    columns = ("type", "spend", "currency_code", "external_reference", "contact__email_key")
+    return [
+        {
+            one.email_key: (
+                one.rollup.total_spend,
+                one.rollup.total_orders,
+                sorted(one.foreign_spend.values_list("currency_code", "amount")),
+            )
+            for one in contacts
+        },
+        sorted(activities.values_list(*columns, "booking__external_reference"), key=repr),
+        sorted(
+            Booking.objects.for_organisation(organisation).values_list(
+                "external_reference", "contact__email_key"
+            )
+        ),
+    ]
+
+
+def told(organisation: Organisation) -> tuple[Any, ...]:
+    """What the only import of the organisation says of itself."""
+    run = Import.objects.for_organisation(organisation).get()
+    rows = (run.created_rows, run.updated_rows, run.unchanged_rows, run.failed_rows)
+    return run.status, run.rows_done, rows
+
+
+@pytest.mark.slow
+def test_killed_and_run_again(house: House, tmp_path: Path) -> None:
+    killed, whole = make_organisation("Killed"), make_organisation("Whole")
+    path = write_csv(tmp_path / "activities.csv", HEADERS, happenings())
+    errors = {one: tmp_path / f"{one.pk}.csv" for one in (killed, whole)}
+
+    def arguments(organisation: Organisation) -> list[Any]:
+        return [
+            *("import_activities", path, "--organisation", organisation.pk),
+            *("--errors", errors[organisation]),
+        ]
+
+    assert house.run(*arguments(whole))[0] == 1
+
+    kills = 0
+    while True:
+        done = _rows_done(killed)
+        process = house.start(*arguments(killed))
+        # In the middle of a batch: of the first, then of each next one, a little further on.
+        while process.poll() is None and (kills >= KILLS or _rows_done(killed) == done):
+            time.sleep(0.01)
+        if kills < KILLS:
+            time.sleep(0.05 * kills)
+            process.send_signal(signal.SIGKILL)
+        _out, err = process.communicate()
+        if process.returncode != -signal.SIGKILL:
+            break
+        kills += 1
+
+    assert (process.returncode, kills) == (1, KILLS), err
+    assert told(killed) == told(whole)
+    assert told(killed)[1] == ROWS
+    assert kept(killed) == kept(whole)
+    assert errors[killed].read_text() == errors[whole].read_text()
+    assert not list(rollups.drift(killed))
+
+
+def _rows_done(organisation: Organisation) -> int:
+    """How far the import is; -1 before it has begun."""
+    runs = Import.objects.for_organisation(organisation)
+    return max(runs.values_list("rows_done", flat=True), default=-1)
