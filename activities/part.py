@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
 from activities import services, types
@@ -12,7 +11,7 @@ from activities.models import Activity
 from activities.reservations import KINDS
 from contacts import rollups
 from contacts.models import Contact, Merge, MergedRow
-from contacts.parts import ContactPart
+from contacts.parts import ContactPart, note_rows
 
 SOURCE = "merge"
 # What moves with a contact, by the name that a merge notes it under.
@@ -30,7 +29,7 @@ class ActivitiesPart(ContactPart):
         Set-based: a few statements, however many rows there are.
         """
         for name, model in MOVING.items():
-            _note(merge, name, model)
+            note_rows(merge, name, model)
             # Past our own querysets, which would count the rows one by one.
             model._base_manager.filter(contact=merge.absorbed).update(contact=merge.survivor)
         rollups.recompute([merge.survivor_id, merge.absorbed_id])
@@ -77,17 +76,6 @@ class ActivitiesPart(ContactPart):
 
 def _reference(merge: Merge) -> str:
     return f"merge-{merge.pk}"
-
-
-def _note(merge: Merge, name: str, model: Any) -> None:
-    """Write down which rows are the absorbed contact's, in one INSERT … SELECT."""
-    quoted = connection.ops.quote_name
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {quoted(MergedRow._meta.db_table)} (merge_id, part, row_id)"  # noqa: S608
-            f" SELECT %s, %s, id FROM {quoted(model._meta.db_table)} WHERE contact_id = %s",
-            [merge.pk, name, merge.absorbed_id],
-        )
 
 
 def _delete(rows: Any) -> None:

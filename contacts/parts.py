@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import prefetch_related_objects
+from django.db import connection
+from django.db.models import Model, prefetch_related_objects
 
 if TYPE_CHECKING:
     from django.db.models import Prefetch
@@ -150,6 +151,19 @@ class ContactPart:
 
     def erase(self, contact: Contact) -> None:
         """Delete this part's rows ahead of the contact's own, where a cascade would be slow."""
+
+
+def note_rows(merge: Merge, part: str, model: type[Model]) -> None:
+    """Write down which rows of `model` are the absorbed contact's, in one INSERT … SELECT."""
+    from contacts.models import MergedRow
+
+    quoted = connection.ops.quote_name
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {quoted(MergedRow._meta.db_table)} (merge_id, part, row_id)"  # noqa: S608
+            f" SELECT %s, %s, id FROM {quoted(model._meta.db_table)} WHERE contact_id = %s",
+            [merge.pk, part, merge.absorbed_id],
+        )
 
 
 PARTS: list[ContactPart] = []

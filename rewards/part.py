@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
-
 from contacts.models import Contact, Merge, MergedRow
-from contacts.parts import ContactPart
+from contacts.parts import ContactPart, note_rows
 from rewards import services
 from rewards.models import CreditEntry, CreditMovement
 
@@ -24,14 +22,7 @@ class CreditPart(ContactPart):
 
     def merge(self, merge: Merge) -> None:
         """Move it, in three statements however long it is."""
-        quoted = connection.ops.quote_name
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {quoted(MergedRow._meta.db_table)} (merge_id, part, row_id)"  # noqa: S608
-                f" SELECT %s, %s, id FROM {quoted(CreditEntry._meta.db_table)}"
-                " WHERE contact_id = %s",
-                [merge.pk, self.name, merge.absorbed_id],
-            )
+        note_rows(merge, self.name, CreditEntry)
         for rows in (_ENTRIES, _MOVEMENTS):
             rows.filter(contact=merge.absorbed).update(contact=merge.survivor)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
-
 from contacts.models import Contact, Merge, MergedRow
-from contacts.parts import ContactPart
+from contacts.parts import ContactPart, note_rows
 from workflows.messages.models import Message
 from workflows.models import Alert
 
@@ -23,7 +21,7 @@ class MessagesPart(ContactPart):
 
     def merge(self, merge: Merge) -> None:
         for name, model in MOVING.items():
-            _note(merge, name, model)
+            note_rows(merge, name, model)
             rows = model.objects.filter(organisation=merge.organisation_id)
             rows.filter(contact=merge.absorbed).update(contact=merge.survivor)
 
@@ -44,14 +42,3 @@ class MessagesPart(ContactPart):
         for model in MOVING.values():
             rows = model.objects.filter(organisation=contact.organisation_id, contact=contact)
             rows._raw_delete(rows.db)
-
-
-def _note(merge: Merge, name: str, model: Any) -> None:
-    """Write down which rows are the absorbed contact's, in one INSERT … SELECT."""
-    quoted = connection.ops.quote_name
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {quoted(MergedRow._meta.db_table)} (merge_id, part, row_id)"  # noqa: S608
-            f" SELECT %s, %s, id FROM {quoted(model._meta.db_table)} WHERE contact_id = %s",
-            [merge.pk, name, merge.absorbed_id],
-        )
