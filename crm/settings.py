@@ -331,3 +331,6 @@ if SMS_BACKEND == "twilio" and not (TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN and
     )
 # Networks within which workflows and webhooks may call addresses (crm/outbound.py).
 WEBHOOKS_ALLOW_PRIVATE = env.networks("WEBHOOKS_ALLOW_PRIVATE")
+
+# Seconds before each new attempt of a workflow's step that failed; after the last the run fails.
+WORKFLOW_RETRY_PAUSES = [30, 300, 1800, 7200]

@@ -7,7 +7,9 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         """Register the jobs, and what hangs on a contact."""
         from contacts import parts
-        from workflows import housekeeping  # noqa: F401
+        from workflows import housekeeping, receivers  # noqa: F401
         from workflows.messages.part import MessagesPart
+        from workflows.part import RunsPart
 
         parts.register(MessagesPart())
+        parts.register(RunsPart())

@@ -19,13 +19,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from zoneinfo import ZoneInfo
 
 from django.utils.functional import Promise
+
+from workflows.rulebook import Rulebook
 
 if TYPE_CHECKING:
     from activities.models import Activity
     from contacts.models import Contact
-    from contacts.rules import Subject
+    from contacts.rules import Rule, Subject
     from organisations.models import Organisation
     from workflows.models import Run, Workflow
 
@@ -115,6 +118,7 @@ class Moment:
     idempotency_key: str
     memory: Mapping[str, Any] = field(default_factory=dict)
     simulated: bool = False
+    rulebook: Rulebook = field(default_factory=Rulebook)
 
     @cached_property
     def subject(self) -> Subject:
@@ -122,6 +126,15 @@ class Moment:
         from contacts.rules import Subject
 
         return Subject(self.contact, activity=self.activity, now=self.now)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The contact's time zone."""
+        return ZoneInfo(self.contact.timezone or self.organisation.timezone)
+
+    def rule(self, conditions: Any) -> Rule:
+        """The rule that `conditions` says; `rule.holds(moment.subject)` answers it."""
+        return self.rulebook.rule(self.organisation, conditions)
 
     def template_values(self) -> dict[str, Any]:
         """What a template may speak of: `contact` and `activity` as the API tells them,
@@ -149,12 +162,15 @@ class Step:
     """The keys that hold lists of steps, such as `then` and `else`."""
     external: ClassVar[bool] = False
     light: ClassVar[bool] = False
-    """It only reads: many runs may take it in one transaction."""
+    """It only reads, and what it reads need not be held still: many runs take it together."""
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         """Check the step's JSON when a workflow is saved; keys that are not `keys` were refused
         already, and lists of steps are checked by themselves. Raises ValidationError with a dict
         of paths within the step, such as `{"amount": …}`."""
+
+    def prepare(self, moments: Sequence[Moment]) -> None:
+        """Read at once what several runs that are at such steps will need. For `light` steps."""
 
     def run(self, moment: Moment) -> Outcome:
         """Do it. Raises Retry or GiveUp; any other exception is a failed attempt too."""

@@ -1,0 +1,42 @@
+"""Goes one of two ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy
+
+from contacts.rules.subjects import gather
+from workflows import checks
+from workflows.steps.base import Branch, CleanContext, Moment, Outcome, Step, step
+
+
+@step
+class Condition(Step):
+    """`{"conditions": {"all": […]}, "then": […], "else": […]}`."""
+
+    type = "condition"
+    label = gettext_lazy("Condition")
+    keys = frozenset({"conditions"})
+    paths = ("then", "else")
+    light = True
+
+    def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
+        errors = checks.Errors()
+        if data.get("conditions") is None:
+            errors["conditions"] = checks.required()
+        else:
+            with errors.at("conditions"):
+                checks.conditions(data["conditions"], context.organisation, context.about)
+        errors.raise_if_any()
+
+    def prepare(self, moments: Sequence[Moment]) -> None:
+        for moment in moments:
+            moment.subject.expect(moment.rule(moment.data["conditions"]).needs)
+        gather(moment.subject for moment in moments)
+
+    def run(self, moment: Moment) -> Outcome:
+        held = moment.rule(moment.data["conditions"]).holds(moment.subject)
+        path = "then" if held else "else"
+        return Branch(path, {"path": path})
