@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.test import Client
 
-from contacts import rules
+from contacts import consent, rules, segments
 from contacts.models import Contact
 from organisations.models import Organisation
 from rewards import services
@@ -79,3 +81,31 @@ def test_people_choose_credit_in_the_currencies_that_are_used(
 def test_no_such_currency(organisation: Organisation, name: str) -> None:
     with pytest.raises(ValidationError):
         rule(organisation, name, "eq", 1)
+
+
+def tags(api: Any, contact: Contact) -> list[str]:
+    """Once the worker has looked."""
+    segments.refresh_due()
+    return [tag["name"] for tag in api.get(f"/contacts/{contact.pk}").json()["tags"]]
+
+
+def test_a_segment_follows_credit(api: Any, contact: Contact, credit: str) -> None:
+    condition = {"field": "contact.credit", "operator": "gte", "value": 100}
+    api.post("/segments", {"name": "Can pay", "rules": {"all": [condition]}})
+
+    assert tags(api, contact) == []
+    api.post(credit, {"amount": 100})
+    assert tags(api, contact) == ["Can pay"]
+    spent = api.post(f"{credit}/redeem", {"amount": 1}).json()
+    assert tags(api, contact) == []
+    api.post(f"{credit}/{spent['id']}/reverse")
+    assert tags(api, contact) == ["Can pay"]
+
+
+def test_a_segment_follows_permissions(api: Any, contact: Contact, client: Client) -> None:
+    condition = {"field": "contact.permissions.email", "operator": "ne", "value": "unsubscribed"}
+    api.post("/segments", {"name": "Mailing", "rules": {"all": [condition]}})
+
+    assert tags(api, contact) == ["Mailing"]
+    client.post(consent.unsubscribe_url(contact, "email").removeprefix(settings.SITE_URL))
+    assert tags(api, contact) == []
