@@ -73,7 +73,7 @@ def test_the_query_and_the_check_in_memory_agree(world: rule_world.World, data: 
 
 @pytest.mark.slow
 @settings(
-    max_examples=3000,
+    max_examples=800,
     deadline=None,
     phases=PHASES,
     suppress_health_check=list(HealthCheck),
