@@ -99,17 +99,19 @@ def told(standing: Standing) -> dict[str, Any]:
         "name": standing.segment.name,
         "member": standing.member,
         "holds": standing.holds,
-        "clauses": [
-            {
-                "path": one.path,
-                "field": one.field,
-                "label": one.label,
-                "operator": one.operator,
-                "operatorLabel": one.operator_label,
-                "value": one.value,
-                "found": one.found,
-                "holds": one.holds,
-            }
-            for one in standing.clauses
-        ],
+        "clauses": [finding(one) for one in standing.clauses],
+    }
+
+
+def finding(one: Finding) -> dict[str, Any]:
+    """What became of a condition, as the API tells it."""
+    return {
+        "path": one.path,
+        "field": one.field,
+        "label": one.label,
+        "operator": one.operator,
+        "operatorLabel": one.operator_label,
+        "value": one.value,
+        "found": one.found,
+        "holds": one.holds,
     }
