@@ -346,8 +346,8 @@ def _plan_activities(file: Opened, options: Options) -> dict[str, str]:
     matched = match(file.source.headers, vocabulary, options.mapping)
     refuse_unknown(
         matched.unknown,
-        'Say what they are with --map "Header=field", keep them with --map "Header=data.name",'
-        ' or leave them out with --map "Header=".',
+        'Say --map "Header=field" for what it is, --map "Header=data.name" to keep it with the'
+        ' activity, or --map "Header=" to leave it out.',
     )
     found = set(matched.targets.values())
     listed = quoted(file.source.headers)
