@@ -50,13 +50,15 @@ class Move:
 
     def take(self, outcome: Outcome, began: datetime, now: datetime) -> None:
         """Note what the step at hand answered."""
+        data, kind = self.program.at(self.position), self.program.kind(self.position)
         execution = StepExecution(
             run_id=self.run.pk,
             number=self._taken + 1,
-            step_id=self.program.at(self.position)["id"],
-            type=self.program.at(self.position)["type"],
+            step_id=data["id"],
+            type=data["type"],
             started_at=began,
-            attempts=max(1, self._attempts),
+            # An effect elsewhere is counted when it begins, for whoever dies over it.
+            attempts=self._attempts + (not kind.external),
         )
         self.steps.append(execution)
         if isinstance(outcome, Wait | WaitFor):
@@ -147,7 +149,7 @@ def lock(run: Run) -> bool:
 
 def write(move: Move) -> None:
     """Write a move of a locked run, in the caller's transaction."""
-    record(move.steps, waited=bool(move.run.memory) or move.run.attempts > 0)
+    record(move.steps)
     change = move.change()
     for name, value in change.items():
         setattr(move.run, name, value)
@@ -157,15 +159,16 @@ def write(move: Move) -> None:
         failures.note_success(move.run.workflow)
 
 
-def record(steps: Sequence[StepExecution], *, waited: bool) -> None:
-    """Write executions. Where a step was at hand before, its row is there already."""
-    columns = ["status", "completed_at", "attempts", "output", "error"]
-    if waited:
+def record(steps: Sequence[StepExecution]) -> None:
+    """Write executions. Where a step waited or failed before, its row is there already; it keeps
+    when it began. One statement."""
+    if steps:
         StepExecution.objects.bulk_create(
-            steps, update_conflicts=True, unique_fields=["run", "number"], update_fields=columns
+            steps,
+            update_conflicts=True,
+            unique_fields=["run", "number"],
+            update_fields=["status", "completed_at", "attempts", "output", "error"],
         )
-    else:
-        StepExecution.objects.bulk_create(steps)
 
 
 def store(moves: Sequence[Move]) -> set[int]:
@@ -184,10 +187,7 @@ def store(moves: Sequence[Move]) -> set[int]:
         if lost:
             rows.filter(pk__in=lost, lease=lease).update(lease=None, leased_until=None)
         stored = [move for pk, move in runs.items() if pk in ours]
-        steps = [step for move in stored for step in move.steps]
-        waited = any(move.run.memory or move.run.attempts for move in stored)
-        if steps:
-            record(steps, waited=waited)
+        record([step for move in stored for step in move.steps])
         for alike in _alike(stored):
             change = alike[0].change()
             rows.filter(pk__in=[move.run.pk for move in alike]).update(
@@ -204,10 +204,9 @@ def store(moves: Sequence[Move]) -> set[int]:
 def _alike(moves: Sequence[Move]) -> list[list[Move]]:
     """The moves in groups of the same change. Ends are alike but for the split second."""
     groups: dict[str, list[Move]] = {}
+    ended = next((move.columns["completed_at"] for move in moves if move.ends), None)
     for move in moves:
-        if "completed_at" in move.columns:
-            move.columns["completed_at"] = moves[0].columns.get(
-                "completed_at", move.columns["completed_at"]
-            )
+        if move.ends:
+            move.columns["completed_at"] = ended
         groups.setdefault(repr(sorted(move.change().items())), []).append(move)
     return list(groups.values())

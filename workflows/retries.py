@@ -125,4 +125,4 @@ def _record(
         attempts=run.attempts + 1,
         error=reason[:MAX_REASON],
     )
-    moves.record([execution], waited=True)
+    moves.record([execution])
