@@ -193,8 +193,11 @@ def _is_number(field: Any) -> bool:
 
 def _copy(cursor: Any, statement: str, fields: Sequence[Any], columns: Columns, count: int) -> None:
     """COPY in the text format (PostgreSQL, "COPY, File Formats"), some thousand rows at a time so
-    that the server works on the first while the next are made ready."""
-    with cursor.copy(statement) as copy:
+    that the server works on the first while the next are made ready.
+
+    Raises Django's errors, as its cursors do for everything but COPY.
+    """
+    with connection.wrap_database_errors, cursor.copy(statement) as copy:
         for start in range(0, count, COPY_ROWS):
             stop = min(start + COPY_ROWS, count)
             written = [

@@ -274,6 +274,7 @@ def some(**cells: str) -> tuple[str, ...]:
         some(Order_ID="R1", **{"E-mail": "bad"}),
         some(Order_ID="R1", Contact_ID="none"),
         some(Order_ID="R1", Contact_ID="known", Booking_ID="B1"),
+        some(Order_ID="R1", Contact_ID="none", Booking_ID="B1"),
     ]
 )
 def test_a_file_gives_what_its_rows_give_one_by_one(rows: list[tuple[str, ...]]) -> None:
