@@ -47,7 +47,10 @@ def match(limit: int = BATCH) -> int:
         return len(_match_together(now, limit))
     except Exception:
         log.exception("events could not be matched together")
-    return sum(_match_alone(now) for _one in range(limit))
+    matched = 0
+    while matched < limit and _match_alone(now):
+        matched += 1
+    return matched
 
 
 def _match_together(now: datetime, limit: int) -> Sequence[Event]:
@@ -79,7 +82,7 @@ def _delete(claimed: Sequence[Event]) -> None:
 
 
 def _postpone(event: Event, error: Exception, now: datetime) -> None:
-    log.error("event could not be matched", event=event.pk, kind=event.kind, exc_info=error)
+    log.error("event could not be matched", id=event.pk, kind=event.kind, exc_info=error)
     event.attempts += 1
     event.error = f"{type(error).__name__}: {error}"
     event.due_at = now + FIRST_PAUSE * 2 ** (event.attempts - 1)
