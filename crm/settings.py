@@ -228,6 +228,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ReferralInviteStatus": "contacts.models.ReferralInvite.Status",
         "OrganisationStatus": "organisations.models.Organisation.Status",
         "CustomFieldType": "customfields.types.TYPES",
+        "WorkflowStatus": "workflows.models.Workflow.Status",
+        "RunStatus": "workflows.models.Run.Status",
+        "StepStatus": "workflows.models.StepExecution.Status",
         "CreditEntryKind": "rewards.models.CreditEntry.Kind",
     },
     "PATH_CONVERTER_OVERRIDES": {

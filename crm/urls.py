@@ -10,11 +10,12 @@ from django.views.generic import RedirectView
 
 from contacts.unsubscribing import unsubscribe
 from crm.api.docs import DocsView, schema
+from workflows import hooks
 
 # Each app's urls.py names its resources, without a trailing slash (crm.api.middleware).
 API = [
     path("", include(f"{app}.urls"))
-    for app in ("organisations", "contacts", "customfields", "activities", "rewards")
+    for app in ("organisations", "contacts", "customfields", "activities", "rewards", "workflows")
     if find_spec(f"{app}.urls")
 ]
 
@@ -22,6 +23,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("unsubscribe/<str:token>", unsubscribe, name="unsubscribe"),
+    path("hooks/workflows/<str:secret>", hooks.start, name="workflow-hook"),
     path("api/schema", schema, name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
     path("api/", include(API)),

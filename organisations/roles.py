@@ -41,6 +41,8 @@ _READ_ONLY = _all(
     "activities.tablereservation",
     "rewards.creditentry",
     "imports.import",
+    "workflows.workflow",
+    "workflows.run",
     "workflows.message",
     "workflows.alert",
     actions=["view"],
@@ -72,6 +74,7 @@ _MANAGER = (
         "activities.activity",
         "activities.activitytype",
         "imports.import",
+        "workflows.workflow",
     )
     | _all("workflows.messagesettings", actions=["view", "add", "change"])
     | {

@@ -13,6 +13,7 @@ from contacts import rfm
 from crm.api import idempotency
 from organisations.models import Organisation
 from rewards import services as rewards
+from workflows import sweeps
 from workflows.schedule import every
 
 log = structlog.get_logger(__name__)
@@ -52,3 +53,9 @@ def clear_expired_sessions() -> None:
 def expire_credit() -> None:
     """Book credit that has expired. It cannot be spent meanwhile either."""
     rewards.expire_due()
+
+
+@every(timedelta(minutes=1))
+def sweep_workflows() -> None:
+    """Start the workflows that time alone starts: birthdays, contacts not seen for long."""
+    sweeps.sweep()

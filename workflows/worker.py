@@ -7,8 +7,7 @@ import threading
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
-from contacts import segments
-from workflows import schedule
+from workflows import engine, schedule
 
 log = structlog.get_logger(__name__)
 
@@ -16,7 +15,7 @@ LONGEST_SLEEP = 30.0
 """Seconds between two looks at the database when nothing is due."""
 
 LOOK_EVERY = 1.0
-"""Seconds between two looks at which contacts changed: so soon are segments right again."""
+"""Seconds between two looks at what happened: so soon are segments right, and workflows begin."""
 
 SHORTEST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0
 """Seconds between two tries to reach a database that does not answer: twice as long each time."""
@@ -33,7 +32,7 @@ def work(stop: threading.Event) -> None:
         try:
             close_old_connections()
             schedule.run_due(stop.is_set)
-            busy = segments.refresh_due(stop.is_set)
+            busy = engine.work(stopping=stop.is_set)
             pause = 0.0 if busy else min(schedule.seconds_until_due(LONGEST_SLEEP), LOOK_EVERY)
             if back_off > SHORTEST_BACK_OFF:
                 log.info("database answers again")

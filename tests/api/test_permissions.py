@@ -28,6 +28,12 @@ pytestmark = pytest.mark.django_db
 OPEN = {"/schema", "/docs"}
 
 World = Mapping[str, Any]
+WORKFLOW = {
+    "name": "Greet",
+    "status": "Active",
+    "trigger": {"type": "manual"},
+    "steps": [{"id": "pause", "type": "wait", "duration": "P1D"}],
+}
 EVERYBODY = {"all": [{"field": "contact.totalOrders", "operator": "gte", "value": 0}]}
 
 
@@ -102,6 +108,26 @@ TABLE: dict[tuple[str, str], Call] = {
     ),
     ("DELETE", "/segments/{pk}"): Call("segments:write", 204, row="segment"),
     ("GET", "/segments/{segment}/contacts"): Call("contacts:read", row="segment"),
+    ("GET", "/workflows"): Call("workflows:read"),
+    ("POST", "/workflows"): Call("workflows:write", 201, body=lambda _w: WORKFLOW, foreign=201),
+    ("GET", "/workflows/{pk}"): Call("workflows:read", row="workflow"),
+    ("PUT", "/workflows/{pk}"): Call(
+        "workflows:write", row="workflow", body=lambda _w: WORKFLOW | {"name": "Other"}
+    ),
+    ("DELETE", "/workflows/{pk}"): Call("workflows:write", 204, row="workflow"),
+    ("POST", "/workflows/{pk}/activate"): Call("workflows:write", row="workflow"),
+    ("POST", "/workflows/{pk}/pause"): Call("workflows:write", row="workflow"),
+    ("GET", "/workflows/{pk}/existing"): Call("workflows:read", row="workflow"),
+    ("POST", "/workflows/{pk}/simulate"): Call(
+        "workflows:write", row="workflow", body=lambda w: {"contact": w["contact"]}
+    ),
+    ("GET", "/workflows/{workflow}/runs"): Call("workflows:read", row="workflow"),
+    ("POST", "/workflows/{workflow}/runs"): Call(
+        "workflows:write", 201, row="workflow", body=lambda w: {"contact": w["contact"]}
+    ),
+    ("GET", "/workflows/{workflow}/runs/{pk}"): Call("workflows:read", row="workflow"),
+    ("POST", "/workflows/{workflow}/runs/{pk}/retry"): Call("workflows:write", 409, row="workflow"),
+    ("POST", "/workflows/{workflow}/runs/{pk}/cancel"): Call("workflows:write", row="workflow"),
     ("GET", "/rule-fields"): Call("segments:read"),
     ("GET", "/tags"): Call("tags:read"),
     ("POST", "/tags"): Call("tags:write", 201, body=lambda _w: {"name": "New"}, foreign=201),
@@ -267,7 +293,10 @@ def world(organisation: Organisation) -> World:
     types = ("Booking", "Golf reservation", "Table reservation")
     for kind, (name, value) in zip(types, kinds.items(), strict=True):
         made("/activities", activity(ids[0], type=kind, **{name: value}))
+    workflow = made("/workflows", WORKFLOW)["id"]
     return {
+        "workflow": workflow,
+        "run": made(f"/workflows/{workflow}/runs", {"contact": ids[0]})["id"],
         "contact": ids[0],
         "other contact": ids[1],
         "merged into": ids[2],
@@ -292,7 +321,13 @@ def ask(client: Any, route: tuple[str, str], world: World) -> Any:
     row = world[call.row] if call.row else None
     # /api is said in full: Django's own client is asked too.
     address = "/api" + path.format(
-        pk=row, contact=row, segment=row, name="vip", field="diet", entry=world["redemption"]
+        pk=world["run"] if "/runs/" in path else row,
+        contact=row,
+        segment=row,
+        workflow=row,
+        name="vip",
+        field="diet",
+        entry=world["redemption"],
     )
     if method in {"GET", "DELETE"}:
         return client.generic(method, address)
