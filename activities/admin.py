@@ -33,6 +33,7 @@ from activities.models import (
     GolfReservation,
     TableReservation,
 )
+from activities.querysets import ActivityQuerySet
 from contacts.admin import panels
 from contacts.admin.panels import BulkAction, ContactPanel
 from contacts.models import Contact
@@ -178,6 +179,10 @@ class ByContact(OrganisationAdmin):
         """The rows of this reference, by an index."""
         raise NotImplementedError
 
+    def narrowed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of the contacts found."""
+        return rows
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -191,7 +196,8 @@ class ByContact(OrganisationAdmin):
             return queryset.filter(pk__in=found), False
         contacts = Contact.objects.for_organisation(organisation).current().search(text)
         ids = list(contacts.order_by("-created_at", "-id").values_list("pk", flat=True)[:_SEARCHED])
-        return queryset.filter(contact__in=ids), False
+        theirs = queryset.filter(contact__in=ids)
+        return self.narrowed(theirs), False
 
 
 @admin.register(Activity)
@@ -215,6 +221,9 @@ class ActivityAdmin(ByContact):
     @display(description=gettext_lazy("amount"))
     def amount(self, obj: Activity) -> SafeString | str:
         return amount_of(obj.spend, obj.currency_code)
+
+    def narrowed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return cast(ActivityQuerySet, rows).by_id_when_few()
 
     def referred(self, request: HttpRequest, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
         # The index begins with the type.
@@ -418,6 +427,9 @@ class _ByOriginReference(ReservationAdmin):
     @display(description=gettext_lazy("reference"))
     def reference(self, obj: Any) -> str:
         return str(obj)
+
+    def narrowed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return cast(ActivityQuerySet, rows).by_id_when_few()
 
     def referred(self, request: HttpRequest, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
         # The index begins with the origin, of which there are a few.

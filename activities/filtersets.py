@@ -40,6 +40,17 @@ class TimelineFilterSet(FilterSet):
 class ActivityFilterSet(OfContact, TimelineFilterSet):
     """Which activities to list."""
 
+    @property
+    def qs(self) -> Any:
+        """The rows that fit. Raises BadQuery."""
+        rows: Any = super().qs
+        given = {name.partition("[")[0]: name for name in self.data or ()}
+        written = given.get("updatedAt") or given.get("createdAt")
+        if written is not None:
+            # The last ones written have the highest ids.
+            return rows.by_id_when_few("pk" if "before" in written else "-pk")
+        return rows.by_id_when_few() if "spend" in given else rows
+
 
 class BookingFilterSet(OfContact):
     """Which bookings to list."""

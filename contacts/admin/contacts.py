@@ -31,6 +31,7 @@ from contacts.admin.filters import (
 from contacts.admin.forms import AddressFormSet, AddressInline, ContactForm
 from contacts.admin.panels import PANELS
 from contacts.models import Contact, Merge, Tag
+from contacts.querysets import ContactQuerySet
 from contacts.segments import queue
 from contacts.services.values import COLUMNS
 from contacts.views import by_name, by_total
@@ -86,6 +87,12 @@ class ContactAdmin(OrganisationAdmin):
 
     def for_list(self, rows: QuerySet[Contact]) -> QuerySet[Contact]:
         return super().for_list(rows.select_related("rollup"))
+
+    def for_sorting(self, request: HttpRequest, rows: QuerySet[Any], column: str) -> QuerySet[Any]:
+        organisation = organisation_of(request)
+        if column == "shown_name" or organisation is None:
+            return rows
+        return cast(ContactQuerySet, rows).with_totals(organisation)
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         known = getattr(request, "contact_filters", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from contacts.models import Contact, ContactRollup, ContactTag, Tag
+from contacts.models import Contact, Tag
+from contacts.querysets import ContactQuerySet
 from contacts.segments.models import Segment
 from crm.admin.filters import ChoiceFilter, DateRangeFilter, FormFilter, RangeFilter
 from crm.admin.widgets import AutocompleteMany
@@ -33,10 +34,8 @@ class TagFilter(FormFilter):
         return {"": forms.ModelMultipleChoiceField(label=self.title, queryset=tags, widget=widget)}
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        for tag in self.answer():
-            links = ContactTag.objects.across_organisations().filter(tag=tag)
-            rows = rows.filter(pk__in=links.values("contact"))
-        return rows
+        tags = list(self.answer())
+        return cast(ContactQuerySet, rows).tagged(*tags) if tags else rows
 
 
 class SegmentFilter(ChoiceFilter):
@@ -53,12 +52,12 @@ class SegmentFilter(ChoiceFilter):
         return [(str(pk), name) for pk, name in segments.values_list("pk", "name")]
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        links = ContactTag.objects.across_organisations().filter(tag__segment=self.answer())
-        return rows.filter(pk__in=links.values("contact"))
+        tags = Tag.objects.across_organisations().filter(segment=self.answer())
+        return cast(ContactQuerySet, rows).tagged(*tags)
 
 
 class KindFilter(ChoiceFilter):
-    """Persons or businesses; most are persons, so it is not indexed but rarely waits long."""
+    """Persons or businesses."""
 
     title = _("Kind")
     parameter_name = "of_kind"
@@ -67,15 +66,13 @@ class KindFilter(ChoiceFilter):
         return list(Contact.Kind.choices)
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(kind=self.answer())
+        return cast(ContactQuerySet, rows).of_kind(self.answer())
 
 
 def _with_totals(request: HttpRequest, rows: QuerySet[Any], **lookups: Any) -> QuerySet[Any]:
-    """Through the totals' own indexes, which begin with the organisation."""
     organisation = organisation_of(request)
     assert organisation is not None
-    totals = ContactRollup.objects.for_organisation(organisation).filter(**lookups)
-    return rows.filter(pk__in=totals.values("contact"))
+    return cast(ContactQuerySet, rows).with_totals(organisation, **lookups)
 
 
 class LastInteractionFilter(DateRangeFilter):

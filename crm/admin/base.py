@@ -123,6 +123,10 @@ class OrganisationAdmin(Scoped, ModelAdmin):
         """The list's rows with what the columns show."""
         return rows.prefetch_related(*self.prefetch) if self.prefetch else rows
 
+    def for_sorting(self, request: HttpRequest, rows: QuerySet[Any], column: str) -> QuerySet[Any]:
+        """The list's rows with what sorting by one of the `orderings` needs."""
+        return rows
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CappedChangeList]:
         return CappedChangeList
 

@@ -13,7 +13,8 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from crm.admin.unfold import ChangeList
-from crm.api.ordering import Ordering, Phase
+from crm.api.ordering import Ordering
+from crm.api.pagination import in_order
 from organisations.middleware import organisation_of
 from organisations.models import Organisation, TenantModel
 
@@ -30,13 +31,14 @@ class Phases:
 
     ordered = True
 
-    def __init__(self, rows: QuerySet[Any], ordering: Ordering) -> None:
-        self.rows = rows
-        self.phases = [_in_order(phase) for phase in ordering.phases(rows.order_by())]
+    def __init__(self, rows: QuerySet[Any], ordering: Ordering, *, counted: QuerySet[Any]) -> None:
+        """`counted` are the same rows without what sorting them needs."""
+        self.counted = counted
+        self.phases = [in_order(phase) for phase in ordering.phases(rows.order_by())]
 
     def count(self, limit: int) -> int:
         """How many there are, at most `limit`."""
-        return self.rows.order_by()[:limit].count()
+        return self.counted.order_by()[:limit].count()
 
     def __getitem__(self, wanted: slice) -> list[Any]:
         start, stop = wanted.start, wanted.stop
@@ -50,12 +52,6 @@ class Phases:
             passed = start + len(part) if part else phase.order_by()[:start].count()
             start, stop = max(start - passed, 0), stop - passed
         return found
-
-
-def _in_order(phase: Phase) -> QuerySet[Any]:
-    terms = [f"{'-' if term.descending else ''}{term.path}" for term in phase.terms]
-    tie = f"{'-' if phase.terms[-1].descending else ''}{phase.tie}"
-    return phase.queryset.order_by(*terms, *([] if phase.terms[-1].path == "pk" else [tie]))
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # no subscript when it runs
@@ -93,8 +89,13 @@ class CappedChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         """One page of rows; a page past the last is answered with the last."""
-        ordering = self._ordering()
-        rows: Any = self.queryset if ordering is None else Phases(self.queryset, ordering)
+        rows: Any = self.queryset
+        column = self._sorted_column()
+        if column is not None:
+            name, descending = column
+            sortable = self.model_admin.for_sorting(request, rows, name)
+            ordering = self.model_admin.orderings[name](descending)
+            rows = Phases(sortable, ordering, counted=rows)
         paginator: Any = self.model_admin.get_paginator(request, rows, self.list_per_page)
         if self.page_num > paginator.num_pages:
             if paginator.capped:
@@ -120,14 +121,14 @@ class CappedChangeList(ChangeList):
         self.multi_page = paginator.num_pages > 1
         self.paginator = paginator
 
-    def _ordering(self) -> Ordering | None:
-        """How the column is sorted by that the address names, where one query cannot."""
+    def _sorted_column(self) -> tuple[str, bool] | None:
+        """The column that the address sorts by, and whether downwards, where one query cannot."""
         column = str(self.params.get(ORDER_VAR, "")).split(".")[0]
         descending, index = column.startswith("-"), column.removeprefix("-")
         if not index.isdecimal() or int(index) >= len(self.list_display):
             return None
-        ordering = self.model_admin.orderings.get(str(self.list_display[int(index)]))
-        return ordering(descending) if ordering else None
+        name = str(self.list_display[int(index)])
+        return (name, descending) if name in self.model_admin.orderings else None
 
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None

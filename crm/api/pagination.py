@@ -214,6 +214,11 @@ class _Walk:
         return [column.text(row) for column in self.columns]
 
 
+def in_order(phase: Phase) -> QuerySet[Any]:
+    """The phase's rows in its order, as an index has them."""
+    return _Walk(phase).ordered(forward=True)
+
+
 def in_chunks(queryset: QuerySet[Any], ordering: Ordering, size: int) -> Iterator[list[Any]]:
     """All rows in this order, `size` at a time: a query for each, at the end as cheap as at first.
 
