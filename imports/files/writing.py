@@ -125,7 +125,9 @@ class WorkbookWriter:
             if self._row >= XLSX_MAX_ROWS:
                 raise TooLarge("A sheet ends at row 1,048,576: export to CSV instead.")
             for column, cell in enumerate(row):
-                if _is_number(cell) and _fits_a_sheet(cell):
+                if cell is None:
+                    continue
+                if type(cell) is not str and _is_number(cell) and _fits_a_sheet(cell):
                     self._sheet.write_number(self._row, column, cell)
                     continue
                 text = _guarded(cell)
@@ -167,6 +169,10 @@ def cell_text(cell: Cell) -> str:
 
 
 def _guarded(cell: Cell) -> str:
+    if type(cell) is str:
+        return guard(cell)
+    if cell is None:
+        return ""
     return cell_text(cell) if _is_number(cell) else guard(cell_text(cell))
 
 
