@@ -34,6 +34,8 @@ class Vocabulary:
     exact: Mapping[str, str]
     synonyms: Mapping[str, str]
     custom: dict[str, str] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
+    """Custom fields by their path to the letter: `diet_1` and `diet1` are two of them."""
     read_only: dict[str, str] = field(default_factory=dict)
     prefixes: Mapping[str, str] = field(default_factory=dict)
     """Paths whose rest is free, such as `data.`, and the target's own beginning."""
@@ -44,6 +46,8 @@ class Vocabulary:
             rest = header[len(beginning) :]
             if header.lower().startswith(beginning.lower()) and rest:
                 return target + rest
+        if header in self.paths:
+            return self.paths[header]
         word = plain(header)
         return self.exact.get(word) or self.custom.get(word) or self.synonyms.get(word)
 
@@ -67,6 +71,7 @@ def add_custom_fields(vocabulary: Vocabulary, fields: Iterable[tuple[str, str]])
         target = f"custom_fields.{name}"
         for word in (label, name, f"customFields.{name}", f"customField.{name}"):
             vocabulary.custom[plain(word)] = target
+        vocabulary.paths[f"customFields.{name}"] = target
 
 
 def read_map(given: Sequence[str]) -> dict[str, str]:

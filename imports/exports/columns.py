@@ -74,12 +74,14 @@ def chosen(
     if names is None:
         return [one for one in columns if not (without_ids and one.is_id)]
     by_header = {plain(one.header): one for one in (*columns, *more)}
+    by_header |= {one.header: one for one in (*columns, *more)}
     by_target = {one.target: one for one in columns if one.target is not None}
     unknown = []
     found: dict[str, Column] = {}
     for name in names:
         beginning = (groups or {}).get(plain(name))
-        column = by_header.get(plain(name)) or by_target.get(vocabulary.find(name) or "")
+        column = by_header.get(name) or by_header.get(plain(name))
+        column = column or by_target.get(vocabulary.find(name) or "")
         if column is not None:
             found[column.header] = column
         elif beginning is not None:

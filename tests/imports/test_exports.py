@@ -326,6 +326,21 @@ def test_an_archived_field_is_there_only_when_named(organisation: Organisation, 
     ]
 
 
+def test_fields_whose_names_are_nearly_alike_are_not_mixed_up(
+    organisation: Organisation, path: Path
+) -> None:
+    for name in ("diet1", "diet_1"):
+        custom_services.define(organisation=organisation, name=name, label=name, type="Text")
+    person(organisation, "ann@x.com", customFields={"diet1": "Vegan", "diet_1": "Halal"})
+    (row,) = export("contacts", organisation, path)
+    assert (row["customFields.diet1"], row["customFields.diet_1"]) == ("Vegan", "Halal")
+    result = report("import_contacts", path, organisation)
+    assert (result["unchanged"], result["failed"]) == (1, 0)
+    for name, value in (("diet1", "Vegan"), ("diet_1", "Halal")):
+        rows = export("contacts", organisation, path, "--fields", f"customFields.{name}")
+        assert rows == [{f"customFields.{name}": value}]
+
+
 # Which rows
 
 
