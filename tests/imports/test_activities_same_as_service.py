@@ -264,7 +264,7 @@ def some(**cells: str) -> tuple[str, ...]:
     return tuple(given.get(header.replace(" ", "_"), given.get(header, "")) for header in HEADERS)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
 @given(rows=st.lists(row, max_size=9))
 @example(
     rows=[
