@@ -37,7 +37,7 @@ test: setup ## Run the tests, on SQLite or on DATABASE_URL; ARGS="tests/contacts
 	$(BIN)/pytest -n 2 -m "not slow" $(ARGS)
 
 test-slow: setup ## Run the slow tests: browser, races, fuzzing, big files
-	$(BIN)/pytest -m slow $(ARGS)
+	$(BIN)/pytest -n 2 -m slow $(ARGS)
 
 check: check-style check-types check-migrations check-deploy check-imports check-openapi check-lock ## Run all that CI checks beside the tests
 	@echo "All checks passed."
