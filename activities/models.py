@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from activities.querysets import ActivityQuerySet, Fact
@@ -289,7 +290,7 @@ class Activity(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.type} · {self.happened_at:%Y-%m-%d %H:%M}"
+        return f"{self.type} · {timezone.localtime(self.happened_at):%Y-%m-%d %H:%M}"
 
     def facts(self) -> list[Fact]:
         """What no other activity of the organisation may state too (the constraints above)."""

@@ -136,10 +136,13 @@ class CustomFieldAdmin(OrganisationAdmin):
     ordering = ("group", "position", "id")
     search_fields = ("label", "name")
     conditional_fields = {
-        "pattern": "['Text', 'Textarea', 'Email', 'Phone', 'URL'].includes(type)",
-        "minimum": "!['Date', 'Boolean', 'Select'].includes(type)",
-        "maximum": "!['Date', 'Boolean', 'Select'].includes(type)",
-        "unique": "!['Boolean', 'Textarea', 'Multi select'].includes(type)",
+        name: f"typeof type === 'undefined' || {condition}"  # it is, where one may only look
+        for name, condition in {
+            "pattern": "['Text', 'Textarea', 'Email', 'Phone', 'URL'].includes(type)",
+            "minimum": "!['Date', 'Boolean', 'Select'].includes(type)",
+            "maximum": "!['Date', 'Boolean', 'Select'].includes(type)",
+            "unique": "!['Boolean', 'Textarea', 'Multi select'].includes(type)",
+        }.items()
     }
 
     @display(description=gettext_lazy("type"))

@@ -266,6 +266,10 @@ class ApiKeyAdmin(OrganisationAdmin):
             return "expired", _("expired")
         return "active", _("active")
 
+    @display(description=gettext_lazy("state"))
+    def state_now(self, obj: ApiKey) -> str:
+        return self.state(obj)[1]
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return self.fields
@@ -273,7 +277,7 @@ class ApiKeyAdmin(OrganisationAdmin):
             "name",
             "begins_with",
             "may",
-            "state",
+            "state_now",
             "expires_at",
             "last_used_at",
             "revoked_at",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
@@ -130,12 +131,13 @@ class ContactAdmin(OrganisationAdmin):
         return obj.rollup.total_orders
 
     @display(description=gettext_lazy("last interaction"), ordering="rollup__last_interacted_at")
-    def last_interaction(self, obj: Contact) -> Any:
-        return obj.rollup.last_interacted_at
+    def last_interaction(self, obj: Contact) -> str:
+        moment = obj.rollup.last_interacted_at
+        return _day(moment) if moment else ""
 
     @display(description=gettext_lazy("created"), ordering="created_at")
     def created(self, obj: Contact) -> str:
-        return date_format(timezone.localtime(obj.created_at), "SHORT_DATE_FORMAT")
+        return _day(obj.created_at)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
@@ -392,6 +394,10 @@ class ContactAdmin(OrganisationAdmin):
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         unnamed: Any = [Unnamed(obj) for obj in queryset]
         return super().log_deletions(request, unnamed)
+
+
+def _day(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "SHORT_DATE_FORMAT")
 
 
 class Unnamed:

@@ -208,6 +208,11 @@ class OrganisationAdmin(Scoped, ModelAdmin):
         # As Django does with its own form class: what is only read is no field.
         fixed: Any = self.get_readonly_fields(request, obj)
         attributes |= {name: None for name in fixed if name in base.declared_fields}
+        if obj is not None and not self.has_change_permission(request, obj):
+            attributes["only_read"] = True
+            declared = base.declared_fields.items()
+            kwargs["labels"] = {name: field.label for name, field in declared if field.label}
+            kwargs["help_texts"] = {name: field.help_text for name, field in declared}
         kwargs["form"] = type(base.__name__, (base,), attributes)
         return super().get_form(request, obj, change=change, **kwargs)
 
@@ -412,6 +417,7 @@ class OrganisationInline(Scoped, TabularInline):
     exclude = ("organisation",)
     extra = 0
     show_change_link = False
+    hide_title = True  # it would say again what is in the row
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = self.rows_of(request, self.model)

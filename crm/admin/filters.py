@@ -106,15 +106,12 @@ class TextFilter(FormFilter):
 class RangeFilter(FormFilter):
     """From, to, or both; both included."""
 
-    template = "unfold/filters/filters_numeric_range.html"
+    template = "admin/filter_range.html"
     suffixes = ("_from", "_to")
 
-    def field(self, placeholder: str) -> forms.Field:
+    def field(self, label: str) -> forms.Field:
         return forms.DecimalField(
-            label="",
-            widget=forms.NumberInput(
-                attrs={"class": _INPUT, "placeholder": placeholder, "step": "any"}
-            ),
+            label=label, widget=forms.NumberInput(attrs={"class": _INPUT, "step": "any"})
         )
 
     def fields(self) -> dict[str, forms.Field]:
@@ -124,14 +121,9 @@ class RangeFilter(FormFilter):
 class DateRangeFilter(RangeFilter):
     """Whole days, in the organisation's time zone."""
 
-    template = "unfold/filters/filters_date_range.html"
-
-    def field(self, placeholder: str) -> forms.Field:
+    def field(self, label: str) -> forms.Field:
         return forms.DateField(
-            label="",
-            widget=forms.DateInput(
-                attrs={"class": _INPUT, "type": "date", "aria-label": placeholder}
-            ),
+            label=label, widget=forms.DateInput(attrs={"class": _INPUT, "type": "date"})
         )
 
     def bounds(self) -> tuple[datetime | None, datetime | None]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
@@ -48,6 +50,17 @@ class ServiceForm(ModelForm):
     refused: ClassVar[Refused | None] = None
     # Paths that inline rows show themselves, such as `addresses`.
     inline_paths: ClassVar[tuple[str, ...]] = ()
+    # Shown to somebody who may not change it.
+    only_read: ClassVar[bool] = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.only_read:
+            # Django reads what it shows from the row, which knows nothing of fields of the form.
+            for name, field in self.fields.items():
+                if not hasattr(self.instance, name):
+                    initial = self.get_initial_for_field(field, name)
+                    setattr(self.instance, name, as_text(field, initial) or "-")
 
     def field_of(self, path: str) -> str | None:
         """The field beside which to show what a service says of `path`; None: above the form."""
@@ -73,6 +86,19 @@ class ServiceForm(ModelForm):
     def changed_values(self) -> dict[str, Any]:
         """What was typed in the fields that differ from what the form was shown with."""
         return {name: self.cleaned_data[name] for name in self.changed_data}
+
+
+def as_text(field: forms.Field, value: Any) -> str:
+    """What a field holds, as people read it."""
+    if isinstance(value, list | tuple):
+        return ", ".join(as_text(field, one) for one in value)
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, date):
+        return date_format(value)
+    choices: Any = getattr(field, "choices", ())
+    labels = {str(key): str(label) for key, label in choices if key not in (None, "")}
+    return "" if value is None else labels.get(str(value), str(value))
 
 
 class ServiceFormSet(InlineFormSet):

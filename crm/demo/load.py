@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from random import Random
 from typing import TypeVar
@@ -12,10 +12,11 @@ from typing import TypeVar
 from django.db import transaction
 
 from activities import services as activity_services
+from activities import types
 from activities.models import Activity
 from contacts import rfm
 from contacts import services as contact_services
-from contacts.models import Contact
+from contacts.models import Contact, ReferralInvite
 from crm.batch import BatchResult
 from crm.demo import fields, house, staff, stories
 from crm.demo.guests import SEED, Guest, guests
@@ -60,7 +61,7 @@ def load(*, contacts: int, last_day: date, password: str) -> Loaded:
         stories.tell(guest, calendars)
     ids = _write_contacts(organisation, told)
     _write_activities(organisation, told, ids)
-    _write_invites(organisation, ids)
+    _write_invites(organisation, ids, last_day)
     _date_contacts(organisation, told, ids)
     rfm.recompute(organisation)
     return Loaded(
@@ -95,22 +96,38 @@ def _write_activities(
         )
 
 
-def _write_invites(organisation: Organisation, ids: Sequence[int]) -> None:
-    """Invitations among the first guests: some accepted, some still open."""
+def _write_invites(organisation: Organisation, ids: Sequence[int], last_day: date) -> None:
+    """Invitations among the first guests, sent after a stay: some accepted, some still open."""
     random = Random(f"{SEED}-invites")  # noqa: S311 - stories, not secrets
-    found = Contact.objects.for_organisation(organisation).in_bulk(ids[: INVITES * 4])
+    guests = Contact.objects.for_organisation(organisation).select_related("rollup")
+    found = guests.in_bulk(ids[: INVITES * 4])
+    end = datetime.combine(last_day, time(18), UTC)
     chosen = random.sample(list(found.values()), min(INVITES, len(found) // 2) * 2)
     for number, (inviter, invited) in enumerate(
         zip(chosen[::2], chosen[1::2], strict=True), start=1
     ):
         accepted = random.random() < 0.4
-        contact_services.create_invite(
+        invite = contact_services.create_invite(
             contact=inviter,
             email_address=invited.email_address if accepted else f"friend.{number}@example.org",
             code=f"HARBOUR{number:03}",
             status="Completed" if accepted else "Pending",
             completed_by=invited if accepted else None,
         )
+        sent = min((inviter.rollup.last_interacted_at or end) + timedelta(hours=20), end)
+        _date_invite(invite, sent, min(sent + timedelta(days=random.randint(1, 9)), end))
+
+
+def _date_invite(invite: ReferralInvite, sent: datetime, came: datetime) -> None:
+    """As `_date_contacts`: no service makes an invite that was sent in the past."""
+    completed = came if invite.completed_at is not None else None
+    rows = ReferralInvite.objects.for_organisation(invite.organisation_id).filter(pk=invite.pk)
+    rows.update(created_at=sent, completed_at=completed)
+    for activity in Activity.objects.for_organisation(invite.organisation_id).filter(
+        referral_invite=invite
+    ):
+        moment = sent if activity.type == types.REFERRAL_INVITE_CREATED else came
+        activity_services.correct(activity=activity, values={"happened_at": moment})
 
 
 def _date_contacts(organisation: Organisation, told: Sequence[Guest], ids: Sequence[int]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminSelectMultipleWidget, UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminSelectWidget
 
 from customfields.formfields import CustomChoiceField, CustomMultipleChoiceField
 from customfields.operators import EQ, NE, pick
@@ -127,7 +127,7 @@ class MultiSelect(FieldType[tuple[str, ...]]):
         return {"choices": _form_choices(field)}
 
     def widget(self, field: CustomField) -> Widget:
-        return UnfoldAdminSelectMultipleWidget()
+        return UnfoldAdminSelect2MultipleWidget()
 
     def for_input(self, value: tuple[str, ...]) -> list[str]:
         return list(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from customfields.models import CustomField
+from organisations import roles
 from organisations.models import Organisation
 from tests.admin import rows
 
@@ -124,3 +126,31 @@ def test_deleting_says_how_many_contacts_lose_a_value(
     owner.post(page("delete", field), {"post": "yes"})
     assert not CustomField.objects.for_organisation(organisation).exists()
     assert not contact.custom_field_values.exists()
+
+
+def test_whoever_may_only_look_sees_values_and_rules(
+    api: Any, organisation: Organisation, staff_of: Callable[..., Client]
+) -> None:
+    options = ["Swimming", "Spa"]
+    for definition in (
+        {"label": "Card number", "type": "Text", "default": "none yet"},
+        {"label": "Member since", "type": "Date"},
+        {"label": "Newsletter", "type": "Boolean"},
+        {"label": "Interests", "type": "Multi select", "options": options},
+    ):
+        assert api.post("/custom-fields", definition).status_code == 201
+    values = {
+        "card_number": "HC-17",
+        "member_since": "2026-04-07",
+        "newsletter": False,
+        "interests": options,
+    }
+    body = {"emailAddress": "jane@example.com", "customFields": values, "tags": ["VIP"]}
+    contact = api.post("/contacts", body).json()["id"]
+    reader = staff_of(organisation, roles.READ_ONLY)
+
+    shown = reader.get(f"/admin/contacts/contact/{contact}/change/").content.decode()
+    for text in ("Card number", "HC-17", "7 Apr 2026", "No", "Swimming, Spa", "VIP"):
+        assert text in shown
+    field = CustomField.objects.for_organisation(organisation).get(name="card_number")
+    assert "none yet" in reader.get(page("change", field)).content.decode()

@@ -132,3 +132,10 @@ def test_no_two_guests_share_an_address_or_a_number() -> None:
     ]
     assert len(set(addresses)) == len(addresses)
     assert len(set(phones)) == len(phones)
+
+
+def test_nothing_happened_after_the_last_day(demo: Organisation) -> None:
+    activities = Activity.objects.for_organisation(demo)
+    invited = activities.filter(type="Referral invite created")
+    assert invited.dates("happened_at", "day").count() > 5
+    assert activities.filter(happened_at__date__gt=date(2026, 3, 31)).count() == 0
