@@ -108,13 +108,13 @@ class Batch:
 
     def work(self, stopping: Stopping) -> None:
         """Move every run on: first, all together, over steps that only read; then one by one."""
-        left = self._read_on([run for run in self.runs if not self._hold_paused(run)])
+        left = self.read_on([run for run in self.runs if not self._hold_paused(run)])
         for position, run in enumerate(left):
             if stopping():
                 self._give_back(left[position:])
                 return
             with causes.acting(run.as_cause()):
-                while self._move(run):
+                while self.step(run):
                     pass
 
     def program(self, run: Run) -> Program:
@@ -160,7 +160,7 @@ class Batch:
 
     # Together
 
-    def _read_on(self, runs: Sequence[Run]) -> list[Run]:
+    def read_on(self, runs: Sequence[Run]) -> list[Run]:
         """Take the steps that only read, and the ends, of all these runs in one transaction;
         answers those that have more to do."""
         going: list[Move] = []
@@ -210,7 +210,7 @@ class Batch:
 
     # One by one
 
-    def _move(self, run: Run) -> bool:
+    def step(self, run: Run) -> bool:
         """Take the step at which the run stands; whether there is more to do."""
         try:
             kind = self.program(run).kind(run.position) if run.position else None

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from workflows import checks
 from workflows.messages import templates
-from workflows.steps.base import CleanContext, Moment
+from workflows.messages.templates import TooMuch
+from workflows.steps.base import CleanContext, GiveUp, Moment
 from workflows.values import as_json
 
 
@@ -38,7 +41,7 @@ def without_templates(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def render(values: Mapping[str, Any], moment: Moment) -> dict[str, Any]:
-    """The values with their templates rendered."""
+    """The values with their templates rendered. Raises GiveUp where that takes too much."""
     if not any(_templates(values, "")):
         return dict(values)
     known = as_json(moment.template_values())
@@ -50,7 +53,10 @@ def render(values: Mapping[str, Any], moment: Moment) -> dict[str, Any]:
             return [rendered(inner) for inner in value]
         return templates.render(value, known, html=False) if is_template(value) else value
 
-    found: dict[str, Any] = rendered(values)
+    try:
+        found: dict[str, Any] = rendered(values)
+    except TooMuch as error:
+        raise GiveUp(_("This would take too much: %(what)s.") % {"what": error}) from None
     return found
 
 
