@@ -125,6 +125,9 @@ def listen(organisation: Organisation | int) -> None:
     from workflows.program import Program
     from workflows.triggers import TRIGGERS
 
+    pk = organisation if isinstance(organisation, int) else organisation.pk
+    # Who activates another workflow at this moment is waited for, and then seen.
+    Organisation.objects.select_for_update(no_key=True).only("pk").get(pk=pk)
     wanted: set[str] = set()
     versions = WorkflowVersion.objects.for_organisation(organisation).select_related("workflow")
     active = versions.filter(workflow__status=Workflow.Status.ACTIVE)

@@ -120,6 +120,14 @@ class SimulateSerializer(Serializer):
         allow_null=True,
     )
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        activity = attrs.get("activity")
+        if activity is not None and activity.contact_id != attrs["contact"].pk:
+            raise serializers.ValidationError(
+                {"activity": _("This is an activity of another contact.")}, "of_another_contact"
+            )
+        return attrs
+
 
 class SimulatedStepSerializer(Serializer):
     """A step as it would go."""

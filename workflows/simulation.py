@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from activities.models import Activity
 from contacts.models import Contact
+from crm.errors import Conflict
 from workflows import causes, moves, reentry, retries, values
 from workflows.models import Run, Workflow
 from workflows.program import Program
@@ -25,8 +27,11 @@ from workflows.steps.base import Branch, Exit, GiveUp, Moment, Outcome, Retry, W
 from workflows.triggers import TRIGGERS
 from workflows.triggers.base import Happening
 
+log = structlog.get_logger(__name__)
+
 MOST_STEPS = 500
 MESSAGES = frozenset({"send_email", "send_sms"})
+EXPECTED = (GiveUp, Retry, ValidationError, Conflict)
 
 
 def simulate(
@@ -121,7 +126,9 @@ class _Simulation:
         try:
             with transaction.atomic():
                 outcome = kind.simulate(self._moment(run, data, run.memory))
-        except (GiveUp, Retry, ValidationError) as error:
+        except Exception as error:
+            if not isinstance(error, EXPECTED):
+                log.warning("simulated step failed", position=run.position, exc_info=error)
             self._note(data, began, "failed", {}, retries.reason_of(error))
             self.error = retries.reason_of(error)
             return
