@@ -1,4 +1,4 @@
-"""Steps that fail: tried again, given up, retried by hand; and workflows that fail over and over."""
+"""Steps that fail: tried again, given up, retried by hand; workflows that fail over and over."""
 
 from __future__ import annotations
 
