@@ -36,12 +36,19 @@ from organisations.models import ApiKey, Membership, Organisation
 admin.site.unregister(Group)  # roles are written down in organisations/roles.py
 
 
+def _default(column: str) -> Any:
+    """Of a new organisation. A field that is declared here does not take it from the model."""
+    field: Any = Organisation._meta.get_field(column)
+    return field.get_default()
+
+
 class OrganisationForm(ServiceForm):
     """What an organisation is; lists to choose from instead of codes to know."""
 
     currency_code = forms.ChoiceField(
         label=gettext_lazy("Currency"),
         choices=currencies,
+        initial=_default("currency_code"),
         widget=UnfoldAdminSelect2Widget,
         help_text=gettext_lazy(
             "Total spend is counted in it. It cannot be changed once there are contacts."
@@ -50,11 +57,15 @@ class OrganisationForm(ServiceForm):
     country = forms.ChoiceField(
         label=gettext_lazy("Country"),
         choices=countries,
+        initial=_default("country"),
         widget=UnfoldAdminSelect2Widget,
         help_text=gettext_lazy("Says how to read a phone number without a country code."),
     )
     timezone = forms.ChoiceField(
-        label=gettext_lazy("Time zone"), choices=timezones, widget=UnfoldAdminSelect2Widget
+        label=gettext_lazy("Time zone"),
+        choices=timezones,
+        initial=_default("timezone"),
+        widget=UnfoldAdminSelect2Widget,
     )
 
 

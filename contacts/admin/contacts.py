@@ -103,7 +103,8 @@ class ContactAdmin(OrganisationAdmin):
             if organisation is not None and organisation.listened_by(queue.LISTENER):
                 known.insert(1, SegmentFilter)
             if organisation is not None:
-                known += [one for panel in PANELS for one in panel.filters(request)]
+                # Custom fields, of which there may be many, come last.
+                known += [one for panel in reversed(PANELS) for one in panel.filters(request)]
             request.contact_filters = known  # type: ignore[attr-defined]
         return cast("list[Any]", known)
 

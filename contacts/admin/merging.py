@@ -11,7 +11,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from contacts import services
 from contacts.admin.panels import PANELS, Compared
@@ -135,17 +135,25 @@ def _both(label: str, mine: list[str], theirs: list[str]) -> Compared:
 
 
 def _totals(survivor: Contact, absorbed: Contact) -> Compared:
-    def shown(spend: int, orders: int) -> str:
-        amount = money.show(spend, survivor.organisation.currency_code)
-        return _("%(amount)s, %(orders)s orders") % {"amount": amount, "orders": f"{orders:,}"}
+    def shown(*contacts: Contact) -> str:
+        spend = {survivor.organisation.currency_code: 0}
+        orders = 0
+        for contact in contacts:
+            orders += contact.rollup.total_orders
+            for currency, amount in _spend(contact).items():
+                spend[currency] = spend.get(currency, 0) + amount
+        amounts = " + ".join(money.show(amount, currency) for currency, amount in spend.items())
+        told = ngettext("%(amounts)s, %(orders)s order", "%(amounts)s, %(orders)s orders", orders)
+        return told % {"amounts": amounts, "orders": f"{orders:,}"}
 
-    mine, theirs = survivor.rollup, absorbed.rollup
-    return Compared(
-        _("Activities and totals"),
-        shown(mine.total_spend, mine.total_orders),
-        shown(theirs.total_spend, theirs.total_orders),
-        shown(mine.total_spend + theirs.total_spend, mine.total_orders + theirs.total_orders),
-    )
+    result = shown(survivor, absorbed)
+    return Compared(_("Activities and totals"), shown(survivor), shown(absorbed), result)
+
+
+def _spend(contact: Contact) -> dict[str, int]:
+    own = {contact.organisation.currency_code: contact.rollup.total_spend}
+    foreign = contact.foreign_spend.order_by("currency_code")
+    return own | {one.currency_code: one.amount for one in foreign if one.amount}
 
 
 def unmerge(

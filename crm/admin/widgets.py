@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
+from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
 
 class _OnlyIds:
@@ -21,3 +22,12 @@ class Autocomplete(_OnlyIds, AutocompleteSelect):
 
 class AutocompleteMany(_OnlyIds, AutocompleteSelectMultiple):
     """Several of them."""
+
+
+class ChooseMany(UnfoldAdminSelect2MultipleWidget):
+    """Several of a few options. Unfold's bears a class by which Django's script, where there is an
+    autocomplete on the page too, would ask the server for the options."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.attrs["class"] = "unfold-admin-autocomplete"

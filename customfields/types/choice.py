@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
+from crm.admin.widgets import ChooseMany
 from customfields.formfields import CustomChoiceField, CustomMultipleChoiceField
 from customfields.operators import EQ, NE, pick
 from customfields.types.base import FieldType, ValueRow, printable
@@ -127,7 +128,7 @@ class MultiSelect(FieldType[tuple[str, ...]]):
         return {"choices": _form_choices(field)}
 
     def widget(self, field: CustomField) -> Widget:
-        return UnfoldAdminSelect2MultipleWidget()
+        return ChooseMany()
 
     def for_input(self, value: tuple[str, ...]) -> list[str]:
         return list(value)

@@ -225,7 +225,7 @@ def test_merging_asks_shows_what_wins_and_can_be_undone(
     assert preview["Name"].result == "Jane"
     assert preview["Phone"].result == "07700 900123"
     assert preview["Tags"].result == "VIP; Spa"
-    assert preview["Activities and totals"].result == "£45.00, 1 orders"
+    assert preview["Activities and totals"].result == "£45.00, 1 order"
     assert len(current(organisation)) == 2
 
     done = owner.post(chosen["Location"], {"confirmed": "yes"}, follow=True)

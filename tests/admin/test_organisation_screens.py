@@ -231,3 +231,10 @@ def test_a_page_that_is_not_there_says_so_kindly(owner: Client, path: str) -> No
     answer = owner.get(path)
     assert answer.status_code == 404
     assert "There is nothing here" in answer.content.decode()
+
+
+def test_a_new_organisation_is_proposed_as_a_british_one(db: None) -> None:
+    form = signed_in(UserFactory(is_superuser=True)).get(page("organisation", "add"))
+    fields = form.context["adminform"].form.fields
+    proposed = [fields[name].initial for name in ("currency_code", "country", "timezone")]
+    assert proposed == ["GBP", "GB", "Europe/London"]
