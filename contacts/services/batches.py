@@ -129,9 +129,13 @@ def _write_next(
             taken = _write_group(organisation, group, written)
     except (IntegrityError, ValidationError, Conflict):
         # Somebody else was quicker, or one row stands against another in a way that only the
-        # database tells: one by one, each finds what is there.
+        # database tells: one by one, each finds what is there. In the order of their keys, so
+        # that two batches of the same people wait for each other and do not deadlock.
         taken = len(group)
-        written = [_one(organisation, row.index, rows[row.index]) for row in group]
+        written = [
+            _one(organisation, row.index, rows[row.index])
+            for row in sorted(group, key=lambda row: sorted(row.keys))
+        ]
     results += written
     return list(waiting[taken:])
 
@@ -306,7 +310,11 @@ def _save(organisation: Organisation, rows: Sequence[_Row]) -> None:
         Contact.objects.for_organisation(organisation).bulk_update(
             changed, sorted(columns | {"search_text", "updated_at"})
         )
-    new = [row.draft for row in rows if row.contact is None]
+    new = [
+        row.draft
+        for row in sorted(rows, key=lambda row: sorted(row.keys))  # as `_write_next` says
+        if row.contact is None
+    ]
     Contact.objects.bulk_create(new)
     ContactRollup.objects.bulk_create(
         ContactRollup(contact=contact, organisation=organisation) for contact in new

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -16,6 +18,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _ATTEMPTS = 5
+_PAUSE = 0.05
 _DEADLOCK = "40P01"
 
 
@@ -45,7 +48,10 @@ def settling(write: Callable[P, R]) -> Callable[P, R]:
     @wraps(write)
     def settled(*args: P.args, **kwargs: P.kwargs) -> R:
         outermost = not connection.in_atomic_block
-        for _attempt in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
+            if attempt and outermost:
+                # Those who met do not meet again in step.
+                time.sleep(random.uniform(0, _PAUSE * attempt))  # noqa: S311 - not a secret
             try:
                 with transaction.atomic():
                     return write(*args, **kwargs)
