@@ -318,6 +318,18 @@ if CACHE_URL:
         }
     }
 
+# RabbitMQ or Redis, by which workers on several machines are told to look (docs/workers.md).
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "")
+if CELERY_BROKER_URL and not CELERY_BROKER_URL.startswith(
+    ("amqp://", "amqps://", "redis://", "rediss://")
+):
+    raise wrong(
+        "CELERY_BROKER_URL",
+        CELERY_BROKER_URL.partition(":")[0] + ":…",
+        "Set it to a RabbitMQ or Redis: amqp://user:password@host:5672// or redis://host:6379/1.",
+    )
+CELERY_QUEUE = env.text("CELERY_QUEUE", "regulars")
+
 # Messages (docs/messages.md). Whoever tries Regulars out sees them on the console and in the log;
 # nothing that was not sent must count as sent anywhere else.
 globals().update(env.mail("EMAIL_URL", "console" if trying_out else "smtp://localhost:25"))

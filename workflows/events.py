@@ -18,7 +18,7 @@ from activities.models import Activity
 from activities.types import BUILT_IN
 from organisations.models import Organisation
 from organisations.services import set_listening
-from workflows import causes, values
+from workflows import bell, causes, values
 from workflows.models import Event, Run, Workflow, WorkflowVersion
 
 OWNER = "workflows"
@@ -116,6 +116,7 @@ def write(
     ]
     if events:
         Event.objects.bulk_create(events, batch_size=BATCH)
+        bell.ring_after_commit()
     return len(events)
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from contacts.models import Contact
 from crm.errors import Conflict
 from organisations.models import Organisation
-from workflows import checks, cleaning, events, existing, reentry
+from workflows import bell, checks, cleaning, events, existing, reentry
 from workflows.models import Run, StepExecution, Workflow, WorkflowVersion
 
 Status = Workflow.Status
@@ -116,6 +116,7 @@ def start(
     (run,) = reentry.enter([candidate], timezone.now())
     if run is None:
         raise Conflict(_("The workflow's re-entry policy does not let this contact in again."))
+    bell.ring_after_commit()
     return run
 
 
@@ -136,6 +137,7 @@ def retry(*, run: Run) -> Run:
         held=current.workflow.status != Status.ACTIVE,
     )
     events.listen(current.organisation_id)
+    bell.ring_after_commit()
     return current
 
 
@@ -195,6 +197,7 @@ def _set_status(workflow: Workflow, status: str) -> None:
     if status != before:
         runs = Run.objects.of(workflow).unfinished()
         runs.update(held=status != Status.ACTIVE)
+        bell.ring_after_commit()
     events.listen(workflow.organisation)
 
 

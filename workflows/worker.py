@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
@@ -43,3 +44,19 @@ def work(stop: threading.Event) -> None:
             pause, back_off = back_off, min(back_off * 2, LONGEST_BACK_OFF)
         stop.wait(pause)
     log.info("worker stopped")
+
+
+def work_for(seconds: float) -> bool:
+    """Do what is due, for so long at most (and the step at hand); whether nothing is left.
+
+    Raises what the database raises.
+    """
+    end = time.monotonic() + seconds
+
+    def stopping() -> bool:
+        return time.monotonic() > end
+
+    while not stopping():
+        if not engine.work(stopping=stopping):
+            return True
+    return False

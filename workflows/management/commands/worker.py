@@ -16,8 +16,8 @@ from workflows import schedule, worker
 class Command(BaseCommand):
     requires_system_checks = []  # `make check` runs them; here they would only delay the start
     help = (
-        "Does what is due in the background: RFM scores daily, housekeeping. Run one or several; "
-        "stops after the job at hand on SIGTERM or Ctrl-C."
+        "Does what is due in the background: segments, workflows, housekeeping. Run one or "
+        "several; stops after the step at hand on SIGTERM or Ctrl-C."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -31,6 +31,8 @@ class Command(BaseCommand):
         require_migrated()
         if once:
             ran, failed = schedule.run_due()
+            while not worker.work_for(60):
+                pass
             self.stdout.write(f"{ran} jobs run, {failed} failed")
             if failed:
                 raise CommandError("a job failed: see the log and ScheduledJob.last_error")
