@@ -420,7 +420,7 @@ class BookingAdmin(ReservationAdmin):
         formsets: list[ServiceFormSet],
     ) -> Booking:
         assert obj is not None
-        return services.amend_booking(booking=obj, values=form.changed_values())
+        return services.amend_reservation(reservation=obj, values=form.changed_values())
 
 
 class _ByOriginReference(ReservationAdmin):

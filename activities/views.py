@@ -194,7 +194,7 @@ class BookingViewSet(ReservationViewSet):
         booking = serializer.instance
         assert booking is not None
         booking.organisation = self.organisation
-        return services.amend_booking(booking=booking, values=serializer.validated_data)
+        return services.amend_reservation(reservation=booking, values=serializer.validated_data)
 
 
 class GolfReservationViewSet(ReservationViewSet):

@@ -45,6 +45,8 @@ if DEBUG and not only_loopback(ALLOWED_HOSTS):
         "It shows settings and data to whoever meets an error: set DEBUG to off, or ALLOWED_HOSTS "
         "to localhost.",
     )
+# Former keys: what they signed or encrypted can still be read, nothing new is.
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", [])
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 
 # With names that others can reach, a proxy in front ends TLS and says so in X-Forwarded-Proto.
@@ -95,6 +97,7 @@ INSTALLED_APPS = [
     "rewards",
     "imports",
     "workflows",
+    "integrations",
 ]
 
 MIDDLEWARE = [
@@ -346,6 +349,9 @@ if SMS_BACKEND == "twilio" and not (TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN and
     )
 # Networks within which workflows and webhooks may call addresses (crm/outbound.py).
 WEBHOOKS_ALLOW_PRIVATE = env.networks("WEBHOOKS_ALLOW_PRIVATE")
+
+# How long deliveries from other systems are kept, in days (docs/integrations.md).
+INBOX_KEEP_DAYS = env.number("INBOX_KEEP_DAYS", 30, minimum=1, maximum=3650)
 
 # Seconds before each new attempt of a workflow's step that failed; after the last the run fails.
 WORKFLOW_RETRY_PAUSES = [30, 300, 1800, 7200]

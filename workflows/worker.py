@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
@@ -22,6 +23,24 @@ SHORTEST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0
 """Seconds between two tries to reach a database that does not answer: twice as long each time."""
 
 
+Share = Callable[..., object]
+
+_shares: list[Share] = [engine.work]
+
+
+def also(share: Share) -> None:
+    """Have workers do this too: called with `stopping`, it does some of what is due and answers
+    how much, or whether there was any. For apps above this one, from their `ready`."""
+    if share not in _shares:
+        _shares.append(share)
+
+
+def look(stopping: Callable[[], bool]) -> bool:
+    """Do some of what is due, of every share; whether there was any."""
+    done = [share(stopping=stopping) for share in _shares]
+    return any(done)
+
+
 def work(stop: threading.Event) -> None:
     """Do what is due, sleep until something is, again and again, until `stop` is set.
 
@@ -33,7 +52,7 @@ def work(stop: threading.Event) -> None:
         try:
             close_old_connections()
             schedule.run_due(stop.is_set)
-            busy = engine.work(stopping=stop.is_set)
+            busy = look(stop.is_set)
             pause = 0.0 if busy else min(schedule.seconds_until_due(LONGEST_SLEEP), LOOK_EVERY)
             if back_off > SHORTEST_BACK_OFF:
                 log.info("database answers again")
@@ -57,6 +76,6 @@ def work_for(seconds: float) -> bool:
         return time.monotonic() > end
 
     while not stopping():
-        if not engine.work(stopping=stopping):
+        if not look(stopping):
             return True
     return False

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from activities.services.corrections import correct, void
 from activities.services.recording import record, record_batch
-from activities.services.reservations import amend_booking
+from activities.services.reservations import amend_reservation
 from activities.services.types import change_type, define_type, remove_type
 
 __all__ = [
-    "amend_booking",
+    "amend_reservation",
     "change_type",
     "correct",
     "define_type",

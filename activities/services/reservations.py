@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from activities.models import Booking, Reservation
-from activities.reservations import BOOKING, KINDS, Kind, Reference
+from activities.reservations import KINDS, Kind, Reference
 from activities.services.values import Draft, Errors, clean_reservation, not_found
 from activities.signals import booking_status_changed
 from contacts.services.locks import settling
@@ -37,31 +37,39 @@ def attach(organisation: Organisation, drafts: Sequence[Draft]) -> None:
             _upsert(organisation, kind, given)
 
 
-@settling
-def amend_booking(*, booking: Booking, values: Mapping[str, Any]) -> Booking:
-    """Change a booking; sends `booking_status_changed` when that is what changed.
+AnyReservation = TypeVar("AnyReservation", bound=Reservation)
 
-    Raises ValidationError by column, also for a reference that another booking has.
+
+@settling
+def amend_reservation(*, reservation: AnyReservation, values: Mapping[str, Any]) -> AnyReservation:
+    """Change a reservation; sends `booking_status_changed` when that is what changed of a booking.
+
+    Raises ValidationError by column, also for a reference that another one has.
     """
+    kind = next(kind for kind in KINDS if isinstance(reservation, kind.model))
     errors: Errors = {}
-    columns = clean_reservation(BOOKING, values, errors)
+    columns = clean_reservation(kind, values, errors)
     if errors:
         raise ValidationError(errors)
-    bookings = Booking.objects.filter(organisation=booking.organisation_id)
-    current = bookings.select_for_update().get(pk=booking.pk)
-    reference = columns.get("external_reference")
-    if reference and bookings.filter(external_reference=reference).exclude(pk=current.pk).exists():
-        raise ValidationError(
-            {
-                "external_reference": ValidationError(
-                    _("Another booking has this reference."), code="unique"
-                )
-            }
+    rows = type(reservation)._default_manager.filter(organisation=reservation.organisation_id)
+    current: AnyReservation = rows.select_for_update().get(pk=reservation.pk)  # type: ignore[assignment]  # the manager's type is lost
+    was, known_by = current.status, kind.reference_of(current)
+    changed = _assign(current, columns)
+    if kind.reference_of(current) not in (known_by, None):
+        others = rows.exclude(pk=current.pk).filter(
+            **{name: columns[name] for name in kind.reference if name in columns}
         )
-    if "organisation" in booking._state.fields_cache:
-        current.organisation = booking.organisation  # for whoever is told
-    was = current.status
-    if _assign(current, columns):
+        if any(kind.reference_of(other) == kind.reference_of(current) for other in others):
+            raise ValidationError(
+                {
+                    kind.reference[0]: ValidationError(
+                        _("Another one has this reference."), code="unique"
+                    )
+                }
+            )
+    if "organisation" in reservation._state.fields_cache:
+        current.organisation = reservation.organisation  # for whoever is told
+    if changed:
         current.save()
         _tell(current, was)
     return current

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contacts.services.batches import upsert_batch
 from contacts.services.invites import create_invite, update_invite
 from contacts.services.merges import merge, unmerge
-from contacts.services.profiles import delete, redact, update, upsert
+from contacts.services.profiles import delete, introduce, redact, update, upsert
 from contacts.services.tags import create_tag, delete_tag, tag, untag
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "create_tag",
     "delete",
     "delete_tag",
+    "introduce",
     "merge",
     "redact",
     "tag",

@@ -73,6 +73,18 @@ def upsert(
 
 
 @settling
+def introduce(*, organisation: Organisation, values: Mapping[str, Any]) -> Contact:
+    """Create a contact that has neither e-mail nor phone: another system knows it by an id.
+
+    The caller keeps that id, and has looked for it first. Raises ValidationError by column.
+    """
+    given = read(values)
+    draft = Contact(organisation=organisation)
+    assign(draft, given)
+    return create(draft, given)
+
+
+@settling
 def update(*, contact: Contact, values: Mapping[str, Any]) -> Contact:
     """Write the given values to the contact; null clears. Answers it as it is now.
 

@@ -110,7 +110,7 @@ def test_a_booking_that_was_changed_since_is_kept(
     booking(organisation, known(organisation))
     pk = imported(BOB)
     booked = Booking.objects.for_organisation(organisation).get()
-    activities.amend_booking(booking=booked, values={"number_of_guests": 7})
+    activities.amend_reservation(reservation=booked, values={"number_of_guests": 7})
 
     told = undo(pk)
 

@@ -1,0 +1,396 @@
+"""What another system's news changes here, in our words.
+
+A source reads a delivery, or a page that it fetched, into these; each knows how to apply itself at
+a `Desk`. All are states, not steps: applied twice, or after a newer one, they change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from contacts import consent, services
+from contacts.consent import Wanted
+from contacts.models import Contact
+from crm.errors import Conflict
+from integrations import identity
+from integrations.models import ObjectState
+
+if TYPE_CHECKING:
+    from integrations.desk import Desk
+
+PERSON = "person"
+"""The kind of `ObjectState` of a person."""
+
+
+class NotYet(Exception):
+    """Something that this hangs on has not come: a refund's order. `object` is its kind and id."""
+
+    def __init__(self, kind: str, external_id: str) -> None:
+        super().__init__(f"{kind}:{external_id}")
+        self.object = f"{kind}:{external_id}"
+
+
+def moment_version(moment: datetime | None) -> int | None:
+    """A time as a version: microseconds since 1970."""
+    return None if moment is None else round(moment.timestamp() * 1_000_000)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone as another system knows them.
+
+    `values` are columns of a contact, only those that were told. `version` orders what is told of
+    them at different times, value by value; without one, values only fill what is empty here.
+    `relay` is an address that reaches them and must not identify them. `tags` are all that they
+    have there, each with `tag_prefix` here; None where that was not told.
+    """
+
+    external_id: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    version: int | None = None
+    relay: str = ""
+    tags: Sequence[str] | None = None
+    tag_prefix: str = ""
+    permissions: Mapping[str, Wanted] = field(default_factory=dict)
+    others: Sequence[str] = ()
+    """Further ids of the same person."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """An activity that something at another system stands for. `reference` and `type` tell it
+    again; a reservation is a mapping as `activities.services.record` takes it."""
+
+    type: str
+    reference: str
+    happened_at: datetime
+    spend: int = 0
+    currency_code: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    booking: Mapping[str, Any] | None = None
+    table_reservation: Mapping[str, Any] | None = None
+    purchase: str | None = None
+
+
+class Change:
+    """One change. `apply` runs in a transaction that it shares with the others of its delivery.
+    Raises NotYet; ValidationError and Conflict for what cannot be written."""
+
+    always: ClassVar[bool] = False
+    """Applied even when the connection was switched off there: what the law asks for."""
+
+    def apply(self, desk: Desk) -> None:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ObjectIs(Change):
+    """Something at the other system is now so: who it is of, and which activities it stands for.
+
+    Activities that it stood for and does not any more are taken back. Of several `parents` (kind
+    and id) one may have to be there first. `counts` says whether its spend is counted, and that of
+    what hangs on it.
+    """
+
+    kind: str
+    id: str
+    version: int | None
+    person: Person | None = None
+    facts: Sequence[Fact] = ()
+    parent: tuple[str, str] | None = None
+    counts: bool = True
+    note: str = ""
+    """Why there is nothing to record, where there is nothing."""
+
+    def apply(self, desk: Desk) -> None:
+        parent = None
+        if self.parent is not None:
+            parent = desk.state(*self.parent)
+            if not parent.known:
+                raise NotYet(*self.parent)
+        state = desk.state(self.kind, self.id)
+        if state.gone or (parent is not None and parent.gone):
+            desk.note(_("%(object)s is deleted there; nothing of it is written.") % _named(state))
+            return
+        if is_older(self.version, state.version):
+            desk.note(_("%(object)s: what is known is newer.") % _named(state))
+            return
+        contact = self._contact(desk, state, parent)
+        if self.note:
+            desk.note(self.note)
+        if contact is None and self.facts:
+            desk.note(_("Nobody to record it for: no customer is named."))
+        state.version = self.version if self.version is not None else state.version
+        state.parent, state.counts = parent, self.counts
+        counts = self.counts and (parent is None or parent.counts)
+        facts = self.facts if contact is not None else ()
+        wanted = {(fact.type, fact.reference) for fact in facts}
+        for one in state.facts:
+            if (one["type"], one["reference"]) not in wanted:
+                desk.take_back(one)
+        for fact in facts:
+            desk.record(fact, contact, counts=counts, moved=self._moved(state))
+        state.facts = [
+            {"type": fact.type, "reference": fact.reference, "spend": fact.spend} for fact in facts
+        ]
+        state.person = self._person_id() or state.person
+        state.save()
+        desk.recount(state)
+        desk.arrived(state)
+
+    def _person_id(self) -> str:
+        return (self.person.external_id or "") if self.person is not None else ""
+
+    def _moved(self, state: ObjectState) -> bool:
+        """Whether it is another person's than before."""
+        now = self._person_id()
+        return bool(now and state.person and now != state.person)
+
+    def _contact(
+        self, desk: Desk, state: ObjectState, parent: ObjectState | None
+    ) -> Contact | None:
+        if self.person is not None:
+            return identity.find_or_create(desk, self.person)
+        return desk.contact_of(parent) if parent is not None else None
+
+
+@dataclass(frozen=True)
+class ObjectGone(Change):
+    """Something was deleted there: its activities, and those of what hangs on it, are taken
+    back. It does not come back, whatever old news says."""
+
+    kind: str
+    id: str
+
+    def apply(self, desk: Desk) -> None:
+        state = desk.state(self.kind, self.id)
+        for one in (state, *state.children.select_for_update().order_by("pk")):
+            for fact in one.facts:
+                desk.take_back(fact)
+            one.facts, one.gone = [], True
+            one.save()
+        desk.arrived(state)
+
+
+@dataclass(frozen=True)
+class PersonIs(Change):
+    """Someone is now so there."""
+
+    person: Person
+
+    def apply(self, desk: Desk) -> None:
+        identity.find_or_create(desk, self.person)
+
+
+@dataclass(frozen=True)
+class PersonGone(Change):
+    """Someone's profile was deleted there. The contact stays; the id means nobody any more."""
+
+    external_id: str
+
+    def apply(self, desk: Desk) -> None:
+        state = desk.state(PERSON, self.external_id)
+        state.gone = True
+        state.save()
+        desk.links().filter(external_id=self.external_id).delete()
+
+
+@dataclass(frozen=True)
+class PersonsMerged(Change):
+    """Two profiles became one there: the id of the one that went means the other's contact from
+    now on. Contacts are not merged by themselves."""
+
+    kept: str
+    gone: str
+
+    def apply(self, desk: Desk) -> None:
+        for external_id in sorted((self.kept, self.gone)):
+            desk.state(PERSON, external_id)
+        links = {
+            link.external_id: link
+            for link in desk.links()
+            .filter(external_id__in=(self.kept, self.gone))
+            .select_related("contact")
+        }
+        kept, gone = links.get(self.kept), links.get(self.gone)
+        if kept is None and gone is None:
+            desk.note(_("Neither customer is known here."))
+        elif kept is None and gone is not None:
+            desk.link(gone.contact, self.kept)
+        elif kept is not None and gone is None:
+            desk.link(kept.contact, self.gone)
+        elif kept is not None and gone is not None and kept.contact_id != gone.contact_id:
+            desk.note(
+                _("Contacts %(kept)d and %(gone)d are one customer there: merge them here too.")
+                % {"kept": kept.contact_id, "gone": gone.contact_id}
+            )
+            gone.contact = kept.contact
+            gone.save(update_fields=["contact"])
+
+
+@dataclass(frozen=True)
+class TagsAre(Change):
+    """Tags were put on someone there, or taken off."""
+
+    external_id: str
+    add: Sequence[str] = ()
+    remove: Sequence[str] = ()
+
+    def apply(self, desk: Desk) -> None:
+        contact = identity.linked(desk, self.external_id)
+        if contact is None:
+            raise NotYet(PERSON, self.external_id)
+        for verb, names in ((services.tag, self.add), (services.untag, self.remove)):
+            for name in names:
+                try:
+                    verb(contacts=contact, name=name)
+                except (ValidationError, Conflict) as error:
+                    desk.note(told(error))
+        desk.trace(contact)
+
+
+@dataclass(frozen=True)
+class PermissionIs(Change):
+    """What someone agreed to over a channel."""
+
+    person: Person
+    channel: str
+    wanted: Wanted
+
+    def apply(self, desk: Desk) -> None:
+        contact = identity.find(desk, self.person)
+        if contact is None:
+            if self.person.external_id is None:
+                desk.note(_("Nobody here has this address."))
+                return
+            raise NotYet(PERSON, self.person.external_id)
+        services.update(contact=contact, values={consent.KEY: {self.channel: self.wanted}})
+        desk.trace(contact)
+
+
+@dataclass(frozen=True)
+class Redacted(Change):
+    """The other system passes on that someone's data has to be erased.
+
+    Whoever is known here through this connection alone is redacted. Of others, what came from it is
+    erased, and staff decide about the rest.
+    """
+
+    always: ClassVar[bool] = True
+
+    person: Person
+
+    def apply(self, desk: Desk) -> None:
+        contact = identity.find(desk, self.person)
+        if contact is None:
+            desk.note(_("Nobody here has this id or address."))
+            return
+        erase(desk, contact)
+        if self.person.external_id is not None:
+            state = desk.state(PERSON, self.person.external_id)
+            state.gone, state.fields = True, {}
+            state.save()
+        desk.links().filter(contact=contact).delete()
+        desk.trace(contact)
+
+
+def erase(desk: Desk, contact: Contact) -> None:
+    """Erase what a connection told of a contact, and all of one who is known through it alone."""
+    elsewhere = (
+        contact.activities.exclude(source=desk.connection.namespace).exists()
+        or contact.external_ids.exclude(source=desk.connection.namespace).exists()
+    )
+    if elsewhere:
+        contact.activities.filter(source=desk.connection.namespace).update(data={})
+        desk.erase_bodies(contact)
+        desk.note(
+            _(
+                "What came from here of contact %(contact)d is erased. The contact is known from "
+                "elsewhere too: decide whether the rest is to be redacted."
+            )
+            % {"contact": contact.pk}
+        )
+    else:
+        services.redact(contact=contact)
+        desk.note(_("Contact %(contact)d is redacted.") % {"contact": contact.pk})
+
+
+@dataclass(frozen=True)
+class DataRequested(Change):
+    """Someone asks for their data: staff have thirty days."""
+
+    always: ClassVar[bool] = True
+
+    person: Person
+
+    def apply(self, desk: Desk) -> None:
+        contact = identity.find(desk, self.person)
+        if contact is None:
+            desk.alert(_("A customer asks for their data, and nobody here has this id or address."))
+            return
+        desk.alert(
+            _("A customer asks for their data: contact %(contact)d.") % {"contact": contact.pk}
+        )
+        desk.trace(contact)
+
+
+@dataclass(frozen=True)
+class Closed(Change):
+    """The account was disconnected there: nothing more is applied, or asked for."""
+
+    reason: str
+
+    def apply(self, desk: Desk) -> None:
+        desk.close(self.reason)
+
+
+@dataclass(frozen=True)
+class AccountErased(Change):
+    """The other system asks that all that came from this account be erased."""
+
+    always: ClassVar[bool] = True
+
+    def apply(self, desk: Desk) -> None:
+        for link in desk.links().select_related("contact").order_by("pk"):
+            erase(desk, link.contact)
+        desk.links().delete()
+        desk.forget_credentials()
+        desk.close(_("The account asked for its data to be erased."))
+
+
+@dataclass(frozen=True)
+class Nothing(Change):
+    """A delivery that changes nothing here: says why."""
+
+    reason: str
+
+    def apply(self, desk: Desk) -> None:
+        desk.note(self.reason)
+
+
+def is_older(version: int | None, known: int | None) -> bool:
+    """Whether a state must not be applied over what is known."""
+    return version is not None and known is not None and version < known
+
+
+def told(error: ValidationError | Conflict) -> str:
+    """What a service's refusal says, in one line."""
+    if isinstance(error, Conflict):
+        return str(error)
+    if hasattr(error, "error_dict"):
+        return " ".join(
+            f"{name}: {' '.join(one.messages)}"
+            for name, found in error.error_dict.items()
+            for one in found
+        )
+    return " ".join(error.messages)
+
+
+def _named(state: ObjectState) -> dict[str, str]:
+    return {"object": f"{state.kind} {state.external_id}"}

@@ -1,0 +1,228 @@
+"""Whose news it is: by the other system's id, then by e-mail, then by phone, else somebody new.
+
+An address of a booking site or a mail relay identifies nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from contacts import consent, services
+from contacts.identity import fold, read_email, read_phone
+from contacts.models import Contact, ContactTag
+from crm.errors import Conflict
+from integrations.models import ExternalId
+
+if TYPE_CHECKING:
+    from integrations.changes import Person
+    from integrations.desk import Desk
+
+IDENTIFYING = ("email_address", "phone_number")
+
+
+def linked(desk: Desk, external_id: str) -> Contact | None:
+    """The contact that the other system's id means."""
+    link = desk.links().filter(external_id=external_id).select_related("contact").first()
+    return None if link is None else _survivor(desk, link.contact)
+
+
+def find(desk: Desk, person: Person) -> Contact | None:
+    """Whom we know of this description."""
+    for external_id in filter(None, (person.external_id, *person.others)):
+        found = linked(desk, external_id)
+        if found is not None:
+            return found
+    for column in IDENTIFYING:
+        found = _by(desk, column, person.values.get(column))
+        if found is not None:
+            return found
+    return None
+
+
+def find_or_create(desk: Desk, person: Person) -> Contact | None:
+    """The contact that is meant, with what was told of it written, and the id linked. None when
+    nothing tells who it is."""
+    from integrations.changes import PERSON
+
+    state = desk.state(PERSON, person.external_id) if person.external_id else None
+    if state is not None and state.gone:
+        state = None  # a profile that was deleted there identifies nobody any more
+    values = _usable(desk, dict(person.values))
+    contact = find(desk, person)
+    if contact is None:
+        contact = _create(desk, values, person)
+        if contact is None:
+            return None
+    elif contact.redacted_at is not None:
+        desk.note(_("Contact %(id)d was redacted; nothing is written to it.") % {"id": contact.pk})
+        return contact
+    else:
+        known = state.fields if state is not None else {}
+        newer = {
+            name: value
+            for name, value in values.items()
+            if _may_write(contact, name, person.version, known.get(name))
+        }
+        contact = _update(desk, contact, _by_policy(desk, newer))
+    if state is not None:
+        if person.version is not None:
+            # Value by value, so that news in any order ends the same.
+            state.fields |= {
+                name: max(person.version, state.fields.get(name, person.version)) for name in values
+            }
+        state.save()
+        desk.link(contact, person.external_id or "", person.relay)
+        for other in person.others:
+            desk.link(contact, other)
+        desk.arrived(state)
+    _write_tags(desk, contact, person)
+    if person.permissions:
+        services.update(contact=contact, values={consent.KEY: dict(person.permissions)})
+    desk.trace(contact)
+    return contact
+
+
+def _may_write(contact: Contact, name: str, version: int | None, known: int | None) -> bool:
+    if version is None:
+        return not _is_set(contact, name)
+    return known is None or version >= known
+
+
+def _is_set(contact: Contact, name: str) -> bool:
+    if name == "addresses":
+        return contact.addresses.exists()
+    return bool(getattr(contact, name, None))
+
+
+def _by_policy(desk: Desk, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What an empty value does is the connection's option `empty`: it keeps what is here, or
+    clears it."""
+    if desk.connection.options.get("empty") == "clear":
+        return dict(values)
+    return {name: value for name, value in values.items() if value not in (None, "", [])}
+
+
+def _usable(desk: Desk, values: dict[str, Any]) -> dict[str, Any]:
+    """The values without an address or number that cannot be read, which is noted."""
+    for name, read in (("email_address", _read_email), ("phone_number", _read_phone)):
+        if values.get(name):
+            try:
+                read(desk, values)
+            except ValidationError as error:
+                desk.note(_("Left out: %(reason)s") % {"reason": " ".join(error.messages)})
+                del values[name]
+    return values
+
+
+def _read_email(desk: Desk, values: dict[str, Any]) -> Any:
+    return read_email(values["email_address"])
+
+
+def _read_phone(desk: Desk, values: dict[str, Any]) -> Any:
+    values["phone_number"] = international(values["phone_number"])
+    return read_phone(values["phone_number"], None, desk.organisation.country)
+
+
+def international(number: str) -> str:
+    """`00420…` as `+420…`."""
+    tidy = number.strip()
+    return f"+{tidy[2:]}" if tidy.startswith("00") else tidy
+
+
+def _by(desk: Desk, column: str, value: str | None) -> Contact | None:
+    if not value:
+        return None
+    try:
+        if column == "email_address":
+            key = {"email": read_email(value)[1]}
+        else:
+            number = read_phone(international(value), None, desk.organisation.country)
+            key = {"phone": number.e164}
+    except ValidationError:
+        return None
+    if not any(key.values()):
+        return None
+    contacts = Contact.objects.for_organisation(desk.organisation).identified_by(
+        **{"email": None, "phone": None, **key}
+    )
+    found = contacts.first()
+    return None if found is None else _survivor(desk, found)
+
+
+def _survivor(desk: Desk, contact: Contact) -> Contact:
+    found: Contact = Contact.objects.for_organisation(desk.organisation).resolve(contact.pk)
+    found.organisation = desk.organisation
+    return found
+
+
+def _create(desk: Desk, values: Mapping[str, Any], person: Person) -> Contact | None:
+    given = {name: value for name, value in values.items() if value not in (None, "", [])}
+    if not any(given.get(column) for column in IDENTIFYING):
+        if person.external_id is None:
+            return None
+        name = f"{desk.source.label} {person.external_id}"
+        if not any(given.get(column) for column in ("name", "first_name", "last_name")):
+            given["name"] = name
+        return services.introduce(organisation=desk.organisation, values=given)
+    contact, _new = services.upsert(organisation=desk.organisation, values=given)
+    return contact
+
+
+def _update(desk: Desk, contact: Contact, values: dict[str, Any]) -> Contact:
+    """Write the values; an address or number that is another contact's stays theirs."""
+    for column in IDENTIFYING:
+        holder = _by(desk, column, values.get(column))
+        if holder is not None and holder.pk != contact.pk:
+            del values[column]
+            desk.note(
+                _("Contact %(holder)d has this %(what)s; contact %(contact)d does not get it.")
+                % {
+                    "holder": holder.pk,
+                    "what": _("e-mail address") if column == "email_address" else _("phone number"),
+                    "contact": contact.pk,
+                }
+            )
+    if not values:
+        return contact
+    try:
+        return services.update(contact=contact, values=values)
+    except Conflict as error:
+        desk.note(str(error))
+        return contact
+
+
+def _write_tags(desk: Desk, contact: Contact, person: Person) -> None:
+    """Put on the tags that the other system has, and take off those of its that it has no more."""
+    if person.tags is None:
+        return
+    wanted = {fold(f"{person.tag_prefix}{tag}"): f"{person.tag_prefix}{tag}" for tag in person.tags}
+    if person.tag_prefix:
+        links = ContactTag.objects.for_organisation(desk.organisation).filter(contact=contact)
+        prefix = fold(person.tag_prefix)
+        for key in links.filter(tag__key__startswith=prefix).values_list("tag__name", flat=True):
+            if fold(key) not in wanted:
+                services.untag(contacts=contact, name=key)
+    for name in wanted.values():
+        try:
+            services.tag(contacts=contact, name=name)
+        except (ValidationError, Conflict) as error:
+            from integrations.changes import told
+
+            desk.note(told(error))
+
+
+def link(desk: Desk, contact: Contact, external_id: str, relay: str = "") -> None:
+    """Note that the other system's id means this contact."""
+    row, created = ExternalId.objects.for_organisation(desk.organisation).get_or_create(
+        organisation=desk.organisation,
+        source=desk.connection.namespace,
+        external_id=external_id,
+        defaults={"contact": contact, "email": relay},
+    )
+    if not created and (row.email != relay and relay):
+        row.email = relay
+        row.save(update_fields=["email"])

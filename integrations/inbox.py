@@ -1,0 +1,122 @@
+"""The door for all sources: `POST /integrations/{source}/{token}`, and what a vendor adds to it.
+
+Raw bytes first. The signature is checked over them, the delivery is stored in one short
+transaction, and a worker applies it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from http import HTTPStatus
+
+import structlog
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from crm.api.errors import not_found, problem, too_large
+from integrations.models import Connection, Delivery, digest
+from integrations.secrets import Unreadable, opened
+from integrations.sources import SOURCES
+from integrations.sources.base import Forged, Hook, NotUnderstood, Source
+from workflows import bell
+
+log = structlog.get_logger(__name__)
+
+LARGEST = 2 * 1024 * 1024
+MOST_REFUSED = 20
+"""So many forged deliveries of a connection are kept in an hour, to see what is wrong by; more
+would let strangers fill the database."""
+
+_ANYWHERE = "/integrations"
+"""What answers name in place of the address, which has the secret in it."""
+_KEPT = frozenset({"content-type", "user-agent", "date"})
+
+Status = Delivery.Status
+
+
+@csrf_exempt
+@require_POST
+def receive(request: HttpRequest, source: str, token: str, rest: str = "") -> HttpResponse:
+    """2xx for what is stored, again for what was stored before; 401, 404, 413."""
+    kind = SOURCES.get(source)
+    connection = find(source, token)
+    if kind is None or connection is None or not kind.hooks:
+        return not_found(_ANYWHERE)
+    if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST:
+        return too_large(_ANYWHERE)
+    raw = request.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        return too_large(_ANYWHERE)
+    hook = Hook(
+        raw=raw,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        rest=rest,
+        query=request.META.get("QUERY_STRING", ""),
+    )
+    try:
+        verdict = kind.verify(hook, connection)
+    except Forged as forged:
+        _keep_refused(kind, connection, hook, str(forged))
+        return problem(HTTPStatus.UNAUTHORIZED, str(forged), instance=_ANYWHERE)
+    except Unreadable as error:
+        log.error("credentials unreadable", connection=connection.pk)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), instance=_ANYWHERE)
+    keep(kind, connection, hook, verdict)
+    return kind.answer(hook, HTTPStatus.OK)
+
+
+def find(source: str, token: str) -> Connection | None:
+    """The connection of this address."""
+    connections = Connection.objects.across_organisations().select_related("organisation")
+    found: Connection | None = connections.filter(token_digest=digest(token)).first()
+    if found is None or found.source != source:
+        return None
+    try:
+        return found if constant_time_compare(opened(found.token), token) else None
+    except Unreadable:
+        return found  # its digest is right, which is as good
+
+
+def keep(kind: Source, connection: Connection, hook: Hook, verdict: str) -> bool:
+    """Store a genuine delivery for a worker; whether it is new. One insert."""
+    delivery = _delivery(kind, connection, hook, verdict)
+    delivery.key = kind.delivery_key(hook)[:200]
+    delivery.due_at = timezone.now()
+    try:
+        delivery.body = kind.body(hook)
+    except NotUnderstood as error:
+        delivery.status, delivery.error, delivery.due_at = Status.FAILED, str(error), None
+    with transaction.atomic():
+        stored = Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
+        bell.ring_after_commit()
+    return bool(stored)
+
+
+def _delivery(kind: Source, connection: Connection, hook: Hook, verdict: str) -> Delivery:
+    kept = _KEPT | kind.headers
+    return Delivery(
+        organisation_id=connection.organisation_id,
+        connection=connection,
+        topic=kind.topic(hook)[:100],
+        headers={name: hook.headers[name][:500] for name in sorted(kept & hook.headers.keys())},
+        verdict=verdict[:200],
+    )
+
+
+def _keep_refused(kind: Source, connection: Connection, hook: Hook, reason: str) -> None:
+    recent = Delivery.objects.for_organisation(connection.organisation_id).filter(
+        connection=connection,
+        status=Status.REFUSED,
+        received_at__gt=timezone.now() - timedelta(hours=1),
+    )
+    if recent[:MOST_REFUSED].count() == MOST_REFUSED:
+        return
+    delivery = _delivery(kind, connection, hook, reason)
+    delivery.key = f"refused:{uuid.uuid4()}"
+    delivery.status = Status.REFUSED
+    delivery.save(force_insert=True)

@@ -1,0 +1,240 @@
+"""How Shopify calls, signs, and is asked.
+
+Payloads: shopify.dev/docs/api/webhooks, API 2026-04; signature:
+shopify.dev/docs/apps/build/webhooks/verify-deliveries. What could not be confirmed is tolerated.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from integrations.changes import Change, Nothing
+from integrations.client import Client
+from integrations.shopify import topics
+from integrations.sources.base import (
+    Credential,
+    Forged,
+    Hook,
+    NotUnderstood,
+    Option,
+    Page,
+    Source,
+    source,
+)
+
+if TYPE_CHECKING:
+    from integrations.models import Connection
+
+API_VERSION = "2026-04"
+PAGE = 250
+
+_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
+_NEXT = re.compile(r"<([^>]+)>;\s*rel=\"?next\"?")
+
+
+@source
+class Shopify(Source):
+    """A shop. Signed with the app's client secret, or that of the shop's own webhooks."""
+
+    name = "shopify"
+    label = "Shopify"
+    credentials = (
+        Credential(
+            "shop_domain",
+            gettext_lazy("Shop domain"),
+            secret=False,
+            help=gettext_lazy("Such as example-shop.myshopify.com."),
+        ),
+        Credential(
+            "secret",
+            gettext_lazy("Secret"),
+            help=gettext_lazy(
+                "The app's client secret; or, for webhooks made in the shop's "
+                "settings, the secret that is shown there."
+            ),
+        ),
+        Credential(
+            "previous_secret",
+            gettext_lazy("Previous secret"),
+            required=False,
+            help=gettext_lazy(
+                "While the secret is being changed: it is good for as long as it stands here."
+            ),
+        ),
+        Credential(
+            "access_token",
+            gettext_lazy("Admin API access token"),
+            required=False,
+            help=gettext_lazy("To fetch what webhooks missed, and past orders."),
+        ),
+        Credential(
+            "api_url",
+            gettext_lazy("API address"),
+            secret=False,
+            required=False,
+            help=gettext_lazy("Only for a shop that is reached another way."),
+        ),
+    )
+    options = (
+        Option(
+            "spend",
+            gettext_lazy("Spend"),
+            "received",
+            (
+                ("received", gettext_lazy("Money received: an order counts once it is paid")),
+                ("ordered", gettext_lazy("Order value: an order counts when it is placed")),
+            ),
+        ),
+    )
+    hint = gettext_lazy(
+        "In Shopify, under Settings, Notifications, Webhooks, make a webhook for each of: order "
+        "creation, payment, update, cancellation, deletion; refund create; customer creation, "
+        "update, deletion. Format JSON, and this address."
+    )
+    poll_every = timedelta(hours=1)
+    headers: ClassVar[frozenset[str]] = frozenset(
+        f"{prefix}shopify-{name}"
+        for prefix in ("x-", "")
+        for name in (
+            "topic",
+            "shop-domain",
+            "api-version",
+            "webhook-id",
+            "event-id",
+            "triggered-at",
+            "name",
+            "sub-topic",
+            "test",
+        )
+    )
+    private: ClassVar[frozenset[str]] = frozenset(
+        {
+            "payment_details",
+            "receipt",
+            "browser_ip",
+            "client_details",
+            "order_status_url",
+            "authorization",
+            "payment_id",
+        }
+    )
+
+    def account(self, credentials: Mapping[str, str]) -> str:
+        domain = credentials.get("shop_domain", "").strip().lower()
+        domain = domain.removeprefix("https://").rstrip("/")
+        if not _DOMAIN.fullmatch(domain):
+            raise ValidationError(
+                {"shop_domain": _("Give the shop's domain, such as example-shop.myshopify.com.")}
+            )
+        return domain
+
+    # Being told
+
+    def verify(self, hook: Hook, connection: Connection) -> str:
+        """HMAC-SHA256 of the raw body, base 64; the current secret, or the previous one."""
+        given = _header(hook, "hmac-sha256")
+        if not given:
+            raise Forged(_("The signature is missing."))
+        try:
+            signature = base64.b64decode(given, validate=True)
+        except ValueError:
+            raise Forged(_("The signature is not base 64.")) from None
+        secrets = connection.secrets
+        matched = ""
+        for name in ("secret", "previous_secret"):  # both, whichever is right: no time to tell by
+            key = secrets.get(name) or ""
+            expected = hmac.digest(key.encode(), hook.raw, hashlib.sha256)
+            if key and hmac.compare_digest(expected, signature):
+                matched = matched or name
+        if not matched:
+            raise Forged(_("The signature is wrong."))
+        domain = _header(hook, "shop-domain").lower()
+        if domain and domain != self.account(secrets):
+            raise Forged(_("The delivery is of another shop."))
+        return _("signed") if matched == "secret" else _("signed with the previous secret")
+
+    def delivery_key(self, hook: Hook) -> str:
+        """Shopify's two pages name two headers; the webhook's id tells a delivery, one event may
+        have several."""
+        known = _header(hook, "webhook-id") or _header(hook, "event-id") or hook.digest
+        return f"{self.topic(hook)}:{known}"
+
+    def topic(self, hook: Hook) -> str:
+        return _header(hook, "topic").strip().lower()
+
+    def read(self, topic: str, body: Any, connection: Connection) -> Iterable[Change]:
+        if not isinstance(body, dict):
+            raise NotUnderstood(_("The body is not an object."))
+        reader = topics.READERS.get(topic)
+        if reader is None:
+            return [Nothing(_("The topic %(topic)s says nothing to us.") % {"topic": topic or "–"})]
+        return reader(body, connection)
+
+    # Asking
+
+    def test(self, connection: Connection) -> str:
+        answer = self._client(connection).get("shop.json").json()
+        shop = answer.get("shop", {}) if isinstance(answer, dict) else {}
+        return _("Connected to %(name)s.") % {"name": shop.get("name") or "Shopify"}
+
+    def fetch(
+        self, connection: Connection, since: datetime, cursor: Mapping[str, Any]
+    ) -> Iterator[Page]:
+        """Customers, then orders with their refunds, that changed since then."""
+        client = self._client(connection)
+        seen = int(cursor.get("seen", 0))
+        for resource in ("customers", "orders"):
+            if cursor.get("resource", resource) != resource:
+                continue
+            address = cursor.get("next") or f"{resource}.json"
+            query = (
+                None
+                if cursor.get("next")
+                else {
+                    "updated_at_min": since.isoformat(),
+                    "limit": str(PAGE),
+                    "order": "updated_at asc",
+                    **({"status": "any"} if resource == "orders" else {}),
+                }
+            )
+            cursor = {}
+            while address:
+                answer = client.get(address, query)
+                objects = answer.json().get(resource, [])
+                reader = topics.READERS[
+                    f"{resource}/update" if resource == "customers" else "orders/updated"
+                ]
+                changes = [change for one in objects for change in reader(one, connection)]
+                seen += len(objects)
+                match = _NEXT.search(answer.headers.get("link", ""))
+                address, query = (match[1] if match else ""), None
+                following = "orders" if resource == "customers" else ""
+                place = (
+                    {"resource": resource, "next": address} if address else {"resource": following}
+                )
+                yield Page(changes, {**place, "seen": seen}, seen)
+
+    def _client(self, connection: Connection) -> Client:
+        secrets = connection.secrets
+        if not secrets.get("access_token"):
+            raise NotUnderstood(_("Enter an Admin API access token to fetch from Shopify."))
+        base = secrets.get("api_url") or f"https://{self.account(secrets)}"
+        return Client(
+            f"{base}/admin/api/{API_VERSION}/",
+            headers={"x-shopify-access-token": secrets["access_token"]},
+        )
+
+
+def _header(hook: Hook, name: str) -> str:
+    """A header of Shopify's; the newer events have theirs without `X-`."""
+    return hook.header(f"x-shopify-{name}", f"shopify-{name}")

@@ -1,0 +1,290 @@
+"""What a source is: one class for each system that tells us things, in a package of its own.
+
+    @source
+    class Shopify(Source):
+        name = "shopify"
+        label = "Shopify"
+        credentials = (Credential("secret", _("Secret")), …)
+
+        def verify(self, hook, connection): ...
+        def read(self, delivery, connection): ...
+
+docs/add-an-integration.md says how to add one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from django.http import HttpResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+if TYPE_CHECKING:
+    from integrations.changes import Change
+    from integrations.models import Connection
+
+MAX_DEPTH = 100
+"""How deeply a body may be nested."""
+
+
+class Forged(Exception):
+    """A delivery that is not from whom it should be: 401. Says why, for whoever looks for it."""
+
+
+class NotUnderstood(Exception):
+    """A delivery that says nothing we can use, and never will: kept as failed, with the reason."""
+
+
+class Asleep(Exception):
+    """The other system cannot be asked now: tried again, after `after` when it says so."""
+
+    def __init__(self, reason: str, after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A request as it came in: the raw bytes, headers by lower-case name, and what stood behind
+    the connection's part of the address."""
+
+    raw: bytes
+    headers: Mapping[str, str]
+    rest: str = ""
+    query: str = ""
+
+    def header(self, *names: str) -> str:
+        """The first of these headers that is there; empty when none is."""
+        return next((self.headers[name] for name in names if name in self.headers), "")
+
+    @cached_property
+    def digest(self) -> str:
+        """By what the same body is known again."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+    @cached_property
+    def json(self) -> Any:
+        """The body, decimals kept exactly. Raises NotUnderstood."""
+        return parse(self.raw)
+
+
+def parse(text: bytes | str) -> Any:
+    """JSON with its decimals kept exactly. Raises NotUnderstood."""
+    try:
+        value = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        reason = _("nested too deeply") if isinstance(error, RecursionError) else str(error)[:200]
+        raise NotUnderstood(_("The body is not JSON: %(reason)s.") % {"reason": reason}) from None
+    if _depth(value) > MAX_DEPTH:
+        raise NotUnderstood(_("The body is nested too deeply."))
+    return value
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+def _depth(value: Any) -> int:
+    deepest, below = 0, [(value, 1)]
+    while below:
+        one, depth = below.pop()
+        deepest = max(deepest, depth)
+        if isinstance(one, dict):
+            below += [(inner, depth + 1) for inner in one.values()]
+        elif isinstance(one, list):
+            below += [(inner, depth + 1) for inner in one]
+    return deepest
+
+
+def dump(value: Any) -> str:
+    """JSON again, with decimals as they were. NUL, which PostgreSQL cannot keep, is left out."""
+    return _NUL.sub("", json.dumps(_undecimal(value), ensure_ascii=False))
+
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000|\x00")
+
+
+def _undecimal(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return _Number(value)
+    if isinstance(value, dict):
+        return {key: _undecimal(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_undecimal(inner) for inner in value]
+    return value
+
+
+class _Number(float):
+    """A decimal that `json` writes as it was spelt."""
+
+    def __new__(cls, value: Decimal) -> _Number:
+        self = super().__new__(cls, value)
+        self.spelt = str(value)
+        return self
+
+    spelt: str
+
+    def __repr__(self) -> str:
+        return self.spelt
+
+
+def without(value: Any, names: frozenset[str]) -> Any:
+    """A JSON value without these keys, however deep they stand."""
+    if isinstance(value, dict):
+        return {key: without(inner, names) for key, inner in value.items() if key not in names}
+    if isinstance(value, list):
+        return [without(inner, names) for inner in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Something that whoever connects has to enter. What is not `secret` is shown again."""
+
+    name: str
+    label: str | Promise
+    secret: bool = True
+    required: bool = True
+    help: str | Promise = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How a connection works: a choice of `choices` (value and label), or free text without."""
+
+    name: str
+    label: str | Promise
+    default: str
+    choices: Sequence[tuple[str, str | Promise]] = ()
+    help: str | Promise = ""
+
+
+COMMON = (
+    Option(
+        "empty",
+        gettext_lazy("Empty values"),
+        "keep",
+        (
+            ("keep", gettext_lazy("Keep what is known here")),
+            ("clear", gettext_lazy("Clear what is known here")),
+        ),
+        gettext_lazy("What a value that is empty at the other system does to the contact."),
+    ),
+)
+"""The options of every source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of what there was to fetch: its changes, from where to go on, and how much of how much
+    was seen when that is known."""
+
+    changes: Sequence[Change]
+    cursor: Mapping[str, Any] = field(default_factory=dict)
+    seen: int = 0
+    total: int | None = None
+
+
+class Source:
+    """A kind of system. Instances hold nothing: one serves all its connections."""
+
+    name: ClassVar[str]
+    """As in addresses and on the command line."""
+    label: ClassVar[str]
+    credentials: ClassVar[Sequence[Credential]] = ()
+    options: ClassVar[Sequence[Option]] = ()
+    hint: ClassVar[str | Promise] = ""
+    """What to do with the address at the other system, in a sentence or two."""
+    hooks: ClassVar[bool] = True
+    """It calls us."""
+    poll_every: ClassVar[timedelta | None] = None
+    """How often the worker asks it, where it can be asked."""
+    overlap: ClassVar[timedelta] = timedelta(hours=1)
+    """How far behind the last time a poll begins: clocks differ, and rows become visible late."""
+    headers: ClassVar[frozenset[str]] = frozenset()
+    """Headers worth keeping, beside the usual ones; none of them a secret."""
+    private: ClassVar[frozenset[str]] = frozenset()
+    """Keys of its bodies that are never stored: secrets and means of payment."""
+
+    def account(self, credentials: Mapping[str, str]) -> str:
+        """What tells this account from another of the same system: `namespace`'s second half.
+        Raises ValidationError by credential."""
+        raise NotImplementedError
+
+    def namespace(self, credentials: Mapping[str, str]) -> str:
+        """What its activities have as `source`."""
+        return f"{self.name}:{self.account(credentials)}"
+
+    # Being told
+
+    def verify(self, hook: Hook, connection: Connection) -> str:
+        """How the delivery is known to be genuine, for the inbox. Raises Forged. A source that
+        signs nothing has its secret in the address, which was right already."""
+        return _("by its address")
+
+    def delivery_key(self, hook: Hook) -> str:
+        """The same for the same delivery sent again."""
+        return hook.digest
+
+    def topic(self, hook: Hook) -> str:
+        """What the delivery is about, in the system's word."""
+        return ""
+
+    def body(self, hook: Hook) -> str:
+        """What is stored of the body: JSON, without what is `private`. Raises NotUnderstood."""
+        return dump(without(hook.json, self.private))
+
+    def answer(self, hook: Hook, status: HTTPStatus) -> HttpResponse:
+        """What the other system gets to hear."""
+        return HttpResponse(status=status)
+
+    def read(self, topic: str, body: Any, connection: Connection) -> Iterable[Change]:
+        """What a delivery changes. `body` is what was stored, decimals kept exactly. May ask the
+        other system. Raises NotUnderstood, Asleep; ignores unknown keys and topics."""
+        raise NotImplementedError
+
+    # Asking
+
+    def test(self, connection: Connection) -> str:
+        """Ask the other system something harmless; what it says of itself. Raises Asleep or
+        NotUnderstood with what is wrong."""
+        return _("There is nothing to ask here; send a test delivery from the other system.")
+
+    def fetch(
+        self, connection: Connection, since: datetime, cursor: Mapping[str, Any]
+    ) -> Iterator[Page]:
+        """All that changed since then, page by page, from `cursor` on (empty at first). Raises
+        Asleep, NotUnderstood."""
+        raise NotImplementedError
+
+    @property
+    def every_option(self) -> Sequence[Option]:
+        """Its own options, and those that every source has."""
+        return (*self.options, *COMMON)
+
+    @property
+    def can_fetch(self) -> bool:
+        """Whether it can be asked for what happened."""
+        return type(self).fetch is not Source.fetch
+
+
+SOURCES: dict[str, Source] = {}
+
+AnySource = TypeVar("AnySource", bound=type[Source])
+
+
+def source(cls: AnySource) -> AnySource:
+    """Make this a source."""
+    SOURCES[cls.name] = cls()
+    return cls
