@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -22,8 +21,8 @@ class Command(BaseCommand):
     requires_system_checks = []
     help = (
         "Connects another system to an organisation; the last line of what it prints is the path "
-        "to enter there. A value of - is read from standard input, one of $NAME from the "
-        "environment, so that secrets need not stand on the command line."
+        "to enter there. A value of - is read from standard input, line by line, so that secrets "
+        "need not stand on the command line."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -73,9 +72,5 @@ def _pairs(given: Sequence[str]) -> dict[str, str]:
             raise CommandError(f"{name or one} needs a value: NAME=VALUE.")
         if value == "-":
             value = sys.stdin.readline().rstrip("\n")
-        elif value.startswith("$") and value[1:].isidentifier():
-            if value[1:] not in os.environ:
-                raise CommandError(f"There is no {value[1:]} in the environment.")
-            value = os.environ[value[1:]]
         pairs[name] = value
     return pairs
