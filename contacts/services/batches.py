@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +37,8 @@ from crm.batch import BatchResult
 from crm.errors import Conflict
 from organisations.models import Organisation
 
+_TRIES = 3
+
 
 class _Refused(Exception):
     """Some rows of an atomic batch cannot be taken."""
@@ -63,6 +67,14 @@ class _Row:
         """The contact that is written."""
         return self.draft if self.contact is None else self.contact
 
+    def fresh(self) -> _Row:
+        """The row as it was read, for another try."""
+        return _Row(self.index, self.given, copy(self.draft), self.keys)
+
+    def order(self) -> list[str]:
+        """What to sort by for an order that everybody keeps."""
+        return sorted(self.keys)
+
 
 def upsert_batch(
     *, organisation: Organisation, rows: Sequence[Mapping[str, Any]], atomic: bool = False
@@ -73,20 +85,27 @@ def upsert_batch(
     nothing. A fixed number of queries for rows that are of different people; rows that speak of a
     contact that an earlier row spoke of begin another such group.
     """
+    tries = itertools.count()
+
+    @settling
+    def write() -> list[BatchResult]:
+        return _write_all(organisation, rows, atomic, by_key=next(tries) > 0)
+
     try:
-        return _write_all(organisation, rows, atomic)
+        return write()
     except _Refused as refused:
         return [BatchResult(index=one.index, error=one.error) for one in refused.results]
 
 
-@settling
 def _write_all(
-    organisation: Organisation, rows: Sequence[Mapping[str, Any]], atomic: bool
+    organisation: Organisation, rows: Sequence[Mapping[str, Any]], atomic: bool, *, by_key: bool
 ) -> list[BatchResult]:
+    """`by_key` inserts in the order of the keys, no longer in that of the rows: batches of the same
+    people then wait for each other, where they would deadlock again and again."""
     results: list[BatchResult] = []
     waiting = _read(organisation, rows, results)
     while waiting:
-        waiting = _write_next(organisation, waiting, rows, results)
+        waiting = _write_next(organisation, waiting, rows, results, by_key=by_key)
     results.sort(key=lambda result: result.index)
     if atomic and any(result.error is not None for result in results):
         raise _Refused(results)
@@ -119,25 +138,32 @@ def _write_next(
     waiting: Sequence[_Row],
     rows: Sequence[Mapping[str, Any]],
     results: list[BatchResult],
+    *,
+    by_key: bool,
 ) -> list[_Row]:
     """Write as many rows from the front of `waiting` as are of different contacts; answer those
     that remain."""
     group = _of_different_keys(waiting)
-    written: list[BatchResult] = []
-    try:
-        with transaction.atomic():
-            taken = _write_group(organisation, group, written)
-    except (IntegrityError, ValidationError, Conflict):
-        # Somebody else was quicker, or one row stands against another in a way that only the
-        # database tells: one by one, each finds what is there. In the order of their keys, so
-        # that two batches of the same people wait for each other and do not deadlock.
-        taken = len(group)
-        written = [
-            _one(organisation, row.index, rows[row.index])
-            for row in sorted(group, key=lambda row: sorted(row.keys))
-        ]
-    results += written
-    return list(waiting[taken:])
+    for _attempt in range(_TRIES):
+        written: list[BatchResult] = []
+        try:
+            with transaction.atomic():
+                taken = _write_group(
+                    organisation, [row.fresh() for row in group], written, by_key=by_key
+                )
+        except IntegrityError:
+            continue  # somebody else was quicker, and is found now
+        except (ValidationError, Conflict):
+            break
+        results += written
+        return list(waiting[taken:])
+    # One row stands against another in a way that only the database tells: one by one, each finds
+    # what is there. Only then, for locks that are taken one by one are in nobody else's order.
+    results += [
+        _one(organisation, row.index, rows[row.index])
+        for row in (sorted(group, key=_Row.order) if by_key else group)
+    ]
+    return list(waiting[len(group) :])
 
 
 def _of_different_keys(waiting: Sequence[_Row]) -> list[_Row]:
@@ -160,7 +186,11 @@ def _one(organisation: Organisation, index: int, values: Mapping[str, Any]) -> B
 
 
 def _write_group(
-    organisation: Organisation, group: Sequence[_Row], written: list[BatchResult]
+    organisation: Organisation,
+    group: Sequence[_Row],
+    written: list[BatchResult],
+    *,
+    by_key: bool,
 ) -> int:
     """Match, check and write the rows of a group until one is of a contact that an earlier one is
     of; answer how many were dealt with."""
@@ -169,7 +199,7 @@ def _write_group(
     good = _without_refused(good, written)
     cleaned = _clean_parts(organisation, good, written)
     good = _without_refused(good, written)
-    _save(organisation, good)
+    _save(organisation, sorted(good, key=_Row.order) if by_key else good)
     _write_addresses(organisation, good)
     _write_tags(organisation, good, plan)
     _write_parts(good, cleaned)
@@ -310,11 +340,7 @@ def _save(organisation: Organisation, rows: Sequence[_Row]) -> None:
         Contact.objects.for_organisation(organisation).bulk_update(
             changed, sorted(columns | {"search_text", "updated_at"})
         )
-    new = [
-        row.draft
-        for row in sorted(rows, key=lambda row: sorted(row.keys))  # as `_write_next` says
-        if row.contact is None
-    ]
+    new = [row.draft for row in rows if row.contact is None]
     Contact.objects.bulk_create(new)
     ContactRollup.objects.bulk_create(
         ContactRollup(contact=contact, organisation=organisation) for contact in new
