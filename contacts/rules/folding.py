@@ -22,7 +22,8 @@ _LETTERS = chain(
     range(0x370, 0x530),  # Greek, Cyrillic
     range(0x1E00, 0x2000),  # more of both
 )
-_COMBINING = range(0x300, 0x370)
+# Not the iota below Greek vowels, which folds to a letter.
+_COMBINING = [code for code in range(0x300, 0x370) if not identity.fold(chr(code))]
 _TABLE = {
     code: folded
     for code in _LETTERS
