@@ -21,6 +21,8 @@ LOOK_EVERY = 1.0
 """Seconds between two looks at what is due: so long a lost message costs."""
 KEEP_HOUSE_EVERY = 10.0
 """Seconds between two looks at which housekeeping is due."""
+BROKER_TIMEOUT = 5.0
+"""Seconds that a Redis may take to answer; kombu's bound for RabbitMQ is 4."""
 
 if not settings.CELERY_BROKER_URL:
     raise ImproperlyConfigured(
@@ -43,20 +45,20 @@ app.conf.update(
     broker_connection_max_retries=None,
     # Nothing to remember between two beats, and no file to write it to.
     beat_scheduler="celery.beat:Scheduler",
-    # What nobody came to in time, the next beat says again.
     beat_schedule={
-        "work": {
-            "task": "workflows.work",
-            "schedule": LOOK_EVERY,
-            "options": {"expires": 2 * LOOK_EVERY},
-        },
-        "keep-house": {
-            "task": "workflows.keep_house",
-            "schedule": KEEP_HOUSE_EVERY,
-            "options": {"expires": 2 * KEEP_HOUSE_EVERY},
-        },
+        "work": {"task": "workflows.work", "schedule": LOOK_EVERY},
+        "keep-house": {"task": "workflows.keep_house", "schedule": KEEP_HOUSE_EVERY},
     },
 )
+if settings.CELERY_BROKER_URL.startswith("redis"):
+    app.conf.broker_transport_options = {
+        # Whoever dies over a message loses it. With it a Redis that goes away takes workers along:
+        # kombu 5.7 stumbles over messages that it cannot acknowledge any more.
+        "ack_emulation": False,
+        # By default the client waits for ever.
+        "socket_connect_timeout": BROKER_TIMEOUT,
+        "socket_timeout": BROKER_TIMEOUT,
+    }
 app.autodiscover_tasks(["workflows"])
 
 

@@ -21,8 +21,6 @@ REST = 0.05
 """Seconds between two messages of a process."""
 BACK_OFF = 5.0
 """Seconds until a broker that did not answer is tried again. The beat rings meanwhile."""
-STALE = 10.0
-"""Seconds after which a message that nobody took says nothing any more."""
 
 
 def ring_after_commit() -> None:
@@ -34,7 +32,7 @@ def ring_after_commit() -> None:
 def _tell_workers() -> None:
     from workflows import tasks
 
-    tasks.work.apply_async(expires=STALE, retry=False)
+    tasks.work.apply_async(retry=False)
 
 
 class Bell:
@@ -54,8 +52,8 @@ class Bell:
             return
         with self._lock:
             if self._process != os.getpid():  # a fork has no threads
-                self._process = os.getpid()
                 threading.Thread(target=self._serve, name="bell", daemon=True).start()
+                self._process = os.getpid()
 
     def _serve(self) -> None:
         while self._rung.wait():

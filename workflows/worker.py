@@ -22,6 +22,8 @@ LOOK_EVERY = 1.0
 SHORTEST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0
 """Seconds between two tries to reach a database that does not answer: twice as long each time."""
 
+DATABASE_AWAY = (OperationalError, InterfaceError)
+"""What the database raises that does not answer."""
 
 Share = Callable[..., object]
 
@@ -57,7 +59,7 @@ def work(stop: threading.Event) -> None:
             if back_off > SHORTEST_BACK_OFF:
                 log.info("database answers again")
             back_off = SHORTEST_BACK_OFF
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             log.warning("database does not answer", error=str(error).strip(), seconds=back_off)
             connections.close_all()
             pause, back_off = back_off, min(back_off * 2, LONGEST_BACK_OFF)

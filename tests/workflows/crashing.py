@@ -1,7 +1,8 @@
 """What a crash test wants of a database that only other processes have open: `python -m …`.
 
 `seed COUNT URL` makes a workflow and so many contacts whom it takes; `later` lets the leases of
-killed workers run out; `report` prints what became of it all as JSON.
+killed workers run out; `ring` rings for workers until it is killed; `report` prints what became of
+it all as JSON.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from typing import Any
 
 import django
 
+STEPS = 5
 VISITS = "{{ contact.customFields.visits | default: 0 | plus: 1 }}"
 
 
@@ -78,15 +81,36 @@ def report() -> None:
     sys.stdout.write(json.dumps(told) + "\n")
 
 
+def ring() -> None:
+    """Tell workers to look, as whoever writes does, again and again until killed."""
+    from workflows import bell
+
+    while True:
+        began = time.monotonic()
+        bell.ring_after_commit()
+        sys.stdout.write(f"rang in {time.monotonic() - began:.3f} s\n")
+        sys.stdout.flush()
+        time.sleep(0.01)
+
+
+def check(told: dict[str, Any], count: int) -> None:
+    """Hold a report on so many contacts against what is promised: every run ended, and each effect
+    on our tables happened once."""
+    assert told["errors"] == []
+    assert told["events"] == 0
+    assert told["statuses"] == ["completed"] * count
+    assert told["visits"] == [2] * count
+    assert told["credit"] == [100] * count
+    assert told["executions"] == STEPS * count
+
+
 def main(task: str, *arguments: str) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "crm.settings"
     django.setup()
     if task == "seed":
         seed(int(arguments[0]), arguments[1])
-    elif task == "later":
-        later()
     else:
-        report()
+        {"later": later, "report": report, "ring": ring}[task]()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,10 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
+
+TASK = ("-m", "tests.workflows.crashing")
 
 
 class Processes:
@@ -59,6 +63,22 @@ class Processes:
 
     def run(self, *arguments: object) -> str:
         return self.ended(self.start(*arguments))
+
+    def task(self, *arguments: object) -> str:
+        """Run a task of `tests.workflows.crashing`."""
+        return self.run(*TASK, *arguments)
+
+    def ring(self) -> subprocess.Popen[bytes]:
+        """Tell Celery's workers to look, again and again."""
+        return self.start(*TASK, "ring")
+
+    def report(self) -> dict[str, Any]:
+        """What became of it all."""
+        found: dict[str, Any] = json.loads(self.task("report").splitlines()[-1])
+        return found
+
+    def wait_until_all_ended(self) -> None:
+        self.wait_until(lambda: set(self.report()["statuses"]) == {"completed"})
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         give_up = time.monotonic() + seconds

@@ -3,12 +3,16 @@ without anybody having to wait for a broker."""
 
 from __future__ import annotations
 
+import re
+import socket
+from itertools import product
 from queue import Queue
 from threading import Event
 from typing import Any
 
 import pytest
 
+from tests.workflows.processes import Processes
 from tests.workflows.running import PURCHASE, add_tag, contact, happens, made
 from workflows import bell, worker
 from workflows.bell import Bell
@@ -87,3 +91,26 @@ def test_a_task_works_until_nothing_is_left_or_its_time_is_over(api: Any) -> Non
     happens(api, contact(api))
     assert not worker.work_for(-1)
     assert worker.work_for(60)
+
+
+@pytest.mark.slow
+def test_a_broker_that_is_away_or_silent_costs_those_who_write_nothing(
+    processes: Processes,
+) -> None:
+    def said(process: Any) -> str:
+        return processes.said[process].read_text()
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        ringing = []
+        for scheme, port in product(("amqp", "redis"), (1, silent.getsockname()[1])):
+            processes.environment["CELERY_BROKER_URL"] = f"{scheme}://127.0.0.1:{port}"
+            ringing.append(processes.ring())
+        for process in ringing:
+            processes.wait_until(
+                lambda process=process: "broker does not answer" in said(process),  # type: ignore[misc]
+                seconds=60,
+            )
+    for process in ringing:
+        times = [float(time) for time in re.findall(r"rang in (\S+) s", said(process))]
+        assert times
+        assert max(times) < 2  # while each try to reach the broker takes 4 and more

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         require_migrated()
         if once:
             ran, failed = schedule.run_due()
-            while not worker.work_for(60):
+            while worker.look(stopping=lambda: False):
                 pass
             self.stdout.write(f"{ran} jobs run, {failed} failed")
             if failed:
