@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from itertools import product
 from queue import Queue
 from threading import Event
@@ -46,6 +47,20 @@ def test_many_rings_while_one_is_told_are_told_once_more() -> None:
     assert heard.begun.get(timeout=10) == 2
     told.ring()
     assert heard.begun.get(timeout=10) == 3
+
+
+def test_after_a_failure_it_is_quiet_for_a_while() -> None:
+    tried: Queue[float] = Queue()
+
+    def tell() -> None:
+        tried.put(time.monotonic())
+        raise ConnectionError("no broker")
+
+    told = Bell(tell, rest=0, back_off=0.2)
+    told.ring()
+    first = tried.get(timeout=10)
+    told.ring()
+    assert tried.get(timeout=10) - first >= 0.2
 
 
 @pytest.fixture
@@ -111,6 +126,6 @@ def test_a_broker_that_is_away_or_silent_costs_those_who_write_nothing(
                 seconds=60,
             )
     for process in ringing:
-        times = [float(time) for time in re.findall(r"rang in (\S+) s", said(process))]
+        times = [float(took) for took in re.findall(r"rang in (\S+) s", said(process))]
         assert times
         assert max(times) < 2  # while each try to reach the broker takes 4 and more
