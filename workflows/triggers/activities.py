@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from activities.models import GIFT_CARD_REGISTERED, Activity
 from activities.types import BUILT_IN_ORDERS, Ledger
-from contacts.querysets import ContactQuerySet
 from workflows import checks, events
 from workflows.steps.base import CleanContext
 from workflows.triggers.base import Happening, Trigger, trigger
@@ -213,11 +211,6 @@ class BookingStatusChanged(Trigger):
             }:
                 return False
         return True
-
-    def existing(
-        self, data: Mapping[str, Any], contacts: ContactQuerySet, now: datetime
-    ) -> ContactQuerySet | None:
-        return None
 
 
 def _statuses(given: Any) -> list[str]:

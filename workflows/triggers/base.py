@@ -49,6 +49,8 @@ class Trigger:
     """The keys that its JSON may have, beside `COMMON`."""
     about: ClassVar[tuple[str, ...]] = ("contact",)
     """What its conditions and steps may speak of: `"activity"` when one starts it."""
+    momentary: ClassVar[bool] = False
+    """Whether it leaves nothing behind by which to tell later whom it concerned."""
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         """Check the keys of its own. Raises ValidationError with a dict of paths."""
@@ -67,7 +69,7 @@ class Trigger:
     ) -> ContactQuerySet | None:
         """Those of `contacts` who would have been taken before the workflow was there, its
         conditions aside; None where that says nothing. They may enter when it is activated."""
-        return None if "activity" in self.about else contacts
+        return None if self.momentary or "activity" in self.about else contacts
 
 
 TRIGGERS: dict[str, Trigger] = {}

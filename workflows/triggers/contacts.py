@@ -113,11 +113,7 @@ class TagRemoved(TagTrigger):
     type = "tag_removed"
     label = gettext_lazy("A tag is taken off")
     event = events.TAG_REMOVED
-
-    def existing(
-        self, data: Mapping[str, Any], contacts: ContactQuerySet, now: datetime
-    ) -> ContactQuerySet | None:
-        return None
+    momentary = True
 
 
 class SegmentTrigger(Trigger):
@@ -170,11 +166,7 @@ class SegmentLeft(SegmentTrigger):
     type = "segment_left"
     label = gettext_lazy("A contact leaves a segment")
     event = events.SEGMENT_LEFT
-
-    def existing(
-        self, data: Mapping[str, Any], contacts: ContactQuerySet, now: datetime
-    ) -> ContactQuerySet | None:
-        return None
+    momentary = True
 
 
 @trigger
@@ -184,8 +176,4 @@ class ReferralCompleted(Trigger):
     type = "referral_completed"
     label = gettext_lazy("A referral is completed")
     event = events.REFERRAL_COMPLETED
-
-    def existing(
-        self, data: Mapping[str, Any], contacts: ContactQuerySet, now: datetime
-    ) -> ContactQuerySet | None:
-        return None
+    momentary = True

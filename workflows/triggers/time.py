@@ -30,6 +30,7 @@ class DateAnniversary(Trigger):
     type = "date_anniversary"
     label = gettext_lazy("A date comes round")
     event = events.DATE_ANNIVERSARY
+    momentary = True
     keys = frozenset({"field", "offset", "repeat", "at"})
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
@@ -54,11 +55,6 @@ class DateAnniversary(Trigger):
 
     def listens(self, data: Mapping[str, Any]) -> Sequence[str]:
         return []
-
-    def existing(
-        self, data: Mapping[str, Any], contacts: ContactQuerySet, now: datetime
-    ) -> ContactQuerySet | None:
-        return None
 
 
 @trigger
