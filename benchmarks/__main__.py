@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 
@@ -22,11 +24,14 @@ def throw_away_database() -> Iterator[str]:
     from django.test.utils import setup_test_environment
 
     setup_test_environment()
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
-        yield connection.vendor
-    finally:
-        connection.creation.destroy_test_db(str(connection.settings_dict["NAME"]), verbosity=0)
+    with TemporaryDirectory() as folder:
+        if connection.vendor == "sqlite":  # one in memory would write nothing
+            connection.settings_dict["TEST"]["NAME"] = str(Path(folder) / "bench.sqlite3")
+        connection.creation.create_test_db(verbosity=0, autoclobber=True)
+        try:
+            yield connection.vendor
+        finally:
+            connection.creation.destroy_test_db(str(connection.settings_dict["NAME"]), verbosity=0)
 
 
 def rate(rows: int, work: Callable[[], object]) -> float:
@@ -102,6 +107,11 @@ def main() -> None:
     with throw_away_database() as vendor:
         print(f"activities, {rows:,} rows on {vendor}")
         activities(rows)
+        from benchmarks import workflows
+
+        print(f"workflows, {rows:,} runs on {vendor}; ratios to both floors")
+        workflows.runs(rows)
+        workflows.posting()
 
 
 main()

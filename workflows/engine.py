@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -20,7 +21,7 @@ from django.utils.translation import gettext as _
 from activities.models import Activity
 from contacts.models import Contact
 from workflows import causes, matching, moves, retries
-from workflows.models import Run, Workflow
+from workflows.models import Run, Workflow, WorkflowVersion
 from workflows.moves import Move
 from workflows.program import Program
 from workflows.rulebook import Rulebook
@@ -28,7 +29,7 @@ from workflows.steps.base import GiveUp, Moment, Outcome, Retry, Step
 
 log = structlog.get_logger(__name__)
 
-BATCH = 100
+BATCH = 200
 """Runs claimed at a time."""
 LEASE = timedelta(minutes=5)
 """How long a claimed run is left to its worker; each effect elsewhere has that long from its
@@ -80,11 +81,7 @@ def claim(limit: int) -> list[Run]:
     if not due.exists():
         return []
     with transaction.atomic():
-        runs = list(
-            due.select_for_update(of=("self",), skip_locked=True)
-            .select_related("workflow__organisation", "version", "contact__rollup")
-            .order_by("due_at")[:limit]
-        )
+        runs = list(due.select_for_update(skip_locked=True).order_by("due_at")[:limit])
         lease, until = uuid.uuid4(), now + LEASE
         for run in runs:
             run.lease, run.leased_until = lease, until
@@ -94,17 +91,30 @@ def claim(limit: int) -> list[Run]:
 
 
 class Batch:
-    """Some claimed runs. What they have in common is read once: activities, rules, programs."""
+    """Some claimed runs. What they have in common is read once: versions and their workflows,
+    contacts, activities, rules, programs."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
-        self.runs = runs
+        versions = (
+            WorkflowVersion.objects.across_organisations()
+            .select_related("workflow__organisation")
+            .in_bulk({run.version_id for run in runs})
+        )
+        # Those of a workflow that was deleted in this moment are gone.
+        self.runs = [run for run in runs if run.version_id in versions]
         self.rulebook = Rulebook()
         self._programs: dict[int, Program] = {}
-        asked = {run.activity_id for run in runs if run.activity_id is not None}
+        begun = [run for run in self.runs if run.position]
+        asked = {run.activity_id for run in begun if run.activity_id is not None}
         rows = Activity.objects.across_organisations().with_reservations()
         self._activities: dict[int, Activity] = rows.in_bulk(asked) if asked else {}
-        for run in runs:
-            run.contact.organisation = run.workflow.organisation
+        contacts = Contact.objects.across_organisations().in_bulk({run.contact_id for run in begun})
+        for run in self.runs:
+            run.version = versions[run.version_id]
+            run.workflow = run.version.workflow
+            if run.contact_id in contacts:
+                run.contact = contacts[run.contact_id]
+                run.contact.organisation = run.workflow.organisation
 
     def work(self, stopping: Stopping) -> None:
         """Move every run on: first, all together, over steps that only read; then one by one."""
@@ -165,20 +175,7 @@ class Batch:
         answers those that have more to do."""
         going: list[Move] = []
         left: list[Run] = []
-        at: dict[tuple[int, str], list[Moment]] = {}
-        for run in runs:
-            try:
-                if run.position and self.program(run).kind(run.position).light:
-                    at.setdefault((run.version_id, run.position), []).append(self.moment(run))
-            except LookupError:
-                pass  # told below, run by run
-        for (_version, position), moments in at.items():
-            kind = self.program(moments[0].run).kind(position)
-            try:
-                kind.prepare(moments)
-            except ValidationError:
-                continue  # likewise
-        first = {moment.run.pk: moment for moments in at.values() for moment in moments}
+        first = self._prepared(runs)
         for run in runs:
             move = Move(run, self.program(run))
             try:
@@ -192,6 +189,23 @@ class Batch:
                 left.append(run)
         stored = moves.store(going) if going else set()
         return left + [move.run for move in going if move.run.pk in stored and move.goes_on]
+
+    def _prepared(self, runs: Iterable[Run]) -> dict[int, Moment]:
+        """By their ids, the moments of runs that are at a step which only reads; what each such
+        step needs is read at once. A run for which that is not possible is left out or asks for
+        itself: it fails again on its own way then, where that is written down."""
+        at: dict[tuple[int, str], list[Moment]] = {}
+        for run in runs:
+            with suppress(Exception):
+                if run.position and self.program(run).kind(run.position).light:
+                    at.setdefault((run.version_id, run.position), []).append(self.moment(run))
+        for moments in at.values():
+            run = moments[0].run
+            try:
+                self.program(run).kind(run.position).prepare(moments)
+            except Exception as error:
+                log.warning("steps not prepared together", position=run.position, exc_info=error)
+        return {moment.run.pk: moment for moments in at.values() for moment in moments}
 
     def _read(self, move: Move, moment: Moment | None) -> None:
         while move.position:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from organisations.models import Organisation
 from tests.workflows.crashing import counted
-from tests.workflows.running import contact, made, runs, work
+from tests.workflows.running import add_tag, contact, made, run, runs, work
 from workflows import engine, matching
 from workflows.engine import LEASE, Batch
 from workflows.models import Run
@@ -148,3 +148,14 @@ def test_no_taking_of_turns_doubles_an_effect(
         done = {f"run-{one['id']}-3" for one in told.values() if one["status"] == "completed"}
         assert done <= set(Elsewhere.keys) <= {f"run-{one['id']}-3" for one in told.values()}
         transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+def test_a_workflow_that_is_deleted_under_a_worker_keeps_it_from_no_other(api: Any) -> None:
+    gone, stays = (made(api, {"type": "contact_created"}, add_tag("seen")) for _time in range(2))
+    contact(api)
+    matching.match()
+    claimed = engine.claim(2)
+    assert api.delete(f"/workflows/{gone}").status_code == 204
+    Batch(claimed).work(lambda: False)
+    assert run(api, stays)["status"] == "completed"
