@@ -25,6 +25,7 @@ from django.utils.translation import gettext as _
 
 from activities.models import Activity
 from contacts.models import Contact
+from crm.errors import Conflict
 from organisations.models import Organisation
 from workflows import checks, values
 from workflows.causes import MAX_DEPTH
@@ -103,6 +104,29 @@ def enter(candidates: Sequence[Candidate], now: datetime) -> list[Run | None]:
             past.setdefault(place, []).append(run)
         Run.objects.bulk_create([run for run in runs if run is not None], batch_size=500)
         return runs
+
+
+def come_back(run: Run) -> str | None:
+    """The `entry` of a run that had ended and goes on again, in the caller's transaction.
+
+    Raises Conflict while another run is on its way that it may not stand beside. Two queries more
+    for one_at_a_time.
+    """
+    candidate = Candidate(workflow=run.workflow, version=run.version, contact=run.contact)
+    if candidate.policy != "one_at_a_time":
+        return run.entry
+    past = _past([candidate]).get((run.workflow_id, run.contact_id, run.key), ())
+    for other in past:
+        if other.status in Run.UNFINISHED:
+            raise Conflict(
+                _(
+                    "Run %(id)d of this contact is on its way, and the workflow's re-entry policy"
+                    " lets one go at a time. Cancel that one, or wait until it has ended."
+                )
+                % {"id": other.pk},
+                ids=[other.pk],
+            )
+    return entry_of(candidate.policy, run.key)
 
 
 def _past(candidates: Sequence[Candidate]) -> dict[tuple[int, int, str], list[Run]]:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from contacts.models import Contact
 from crm.errors import Conflict
 from organisations.models import Organisation
-from workflows import bell, checks, cleaning, events, existing, reentry
+from workflows import bell, checks, cleaning, events, existing, moves, reentry
 from workflows.models import Run, StepExecution, Workflow, WorkflowVersion
 
 Status = Workflow.Status
@@ -122,7 +122,8 @@ def start(
 
 @transaction.atomic
 def retry(*, run: Run) -> Run:
-    """Go on with a failed run from the step that failed. Raises Conflict for any other run."""
+    """Go on with a failed run from the step that failed. Raises Conflict for any other run, and
+    while another is on its way that its re-entry policy forbids it to stand beside."""
     current = _held_run(run)
     if current.status != Run.Status.FAILED:
         raise Conflict(_("Only a failed run can be retried."))
@@ -134,6 +135,7 @@ def retry(*, run: Run) -> Run:
         error_message="",
         completed_at=None,
         due_at=now,
+        entry=reentry.come_back(current),
         held=current.workflow.status != Status.ACTIVE,
     )
     events.listen(current.organisation_id)
@@ -147,7 +149,6 @@ def cancel(*, run: Run) -> Run:
     current = _held_run(run)
     if current.status not in Run.UNFINISHED:
         raise Conflict(_("The run has ended already."))
-    entry = None if (current.entry or "").startswith(reentry.NOW) else current.entry
     _write(
         current,
         status=Run.Status.CANCELLED,
@@ -156,7 +157,7 @@ def cancel(*, run: Run) -> Run:
         waits_for=None,
         lease=None,
         leased_until=None,
-        entry=entry,
+        **moves.freed(current),
     )
     return current
 

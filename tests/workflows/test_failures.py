@@ -144,6 +144,30 @@ def test_after_the_last_attempt_the_run_fails_and_can_be_retried_from_there(
     assert api.post(f"/workflows/{workflow}/runs/{told['id']}/retry").status_code == 409
 
 
+def test_a_retried_run_stands_beside_no_other_where_one_goes_at_a_time(
+    api: Any, fragile: Fragile, clock: Any
+) -> None:
+    fragile.errors = [GiveUp("There is no such room.")]
+    trigger = {**PURCHASE, "reentry": {"policy": "one_at_a_time"}}
+    workflow = made(api, trigger, STEP, {"type": "wait", "duration": "P1D"})
+    jane = contact(api)
+
+    def comes() -> list[str]:
+        happens(api, jane)
+        work()
+        return [one["status"] for one in runs(api, workflow)]
+
+    assert comes() == ["failed"]
+    assert comes() == ["failed", "waiting"]
+    failed, waiting = (f"/workflows/{workflow}/runs/{one['id']}" for one in runs(api, workflow))
+    refused = api.post(f"{failed}/retry")
+    assert refused.status_code == 409
+    assert f"Run {runs(api, workflow)[1]['id']} " in refused.json()["detail"]
+    assert api.post(f"{waiting}/cancel").status_code == 200
+    assert api.post(f"{failed}/retry").status_code == 200
+    assert comes() == ["waiting", "cancelled"]
+
+
 def test_what_trying_again_would_not_help_fails_at_once(
     api: Any, fragile: Fragile, clock: Any
 ) -> None:
