@@ -95,6 +95,8 @@ def apply(delivery: Delivery) -> None:
             desk = Desk(connection, delivery)
             _write(desk, changes)
             _store(delivery, desk)
+    except _LeaseLost:
+        log.info("delivery taken over", delivery=delivery.pk)
     except NotYet as waits:
         _wait(delivery, waits)
     except Asleep as asleep:

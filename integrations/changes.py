@@ -19,13 +19,11 @@ from contacts.consent import Wanted
 from contacts.models import Contact
 from crm.errors import Conflict
 from integrations import identity
-from integrations.models import ObjectState
+from integrations.identity import PERSON
+from integrations.models import ObjectState, digest
 
 if TYPE_CHECKING:
     from integrations.desk import Desk
-
-PERSON = "person"
-"""The kind of `ObjectState` of a person."""
 
 
 class NotYet(Exception):
@@ -60,6 +58,14 @@ class Person:
     permissions: Mapping[str, Wanted] = field(default_factory=dict)
     others: Sequence[str] = ()
     """Further ids of the same person."""
+
+    @property
+    def key(self) -> str:
+        """What tells them from another: their id; of a guest a digest, which tells no more."""
+        if self.external_id is not None:
+            return self.external_id
+        named = [str(self.values.get(name) or "") for name in identity.IDENTIFYING]
+        return f"guest:{digest(' '.join(named))[:16]}" if any(named) else ""
 
 
 @dataclass(frozen=True)
@@ -139,25 +145,27 @@ class ObjectIs(Change):
         state.facts = [
             {"type": fact.type, "reference": fact.reference, "spend": fact.spend} for fact in facts
         ]
-        state.person = self._person_id() or state.person
+        state.person = self._person_key() or state.person
         state.save()
         desk.recount(state)
         desk.arrived(state)
 
-    def _person_id(self) -> str:
-        return (self.person.external_id or "") if self.person is not None else ""
+    def _person_key(self) -> str:
+        return self.person.key if self.person is not None else ""
 
     def _moved(self, state: ObjectState) -> bool:
-        """Whether it is another person's than before."""
-        now = self._person_id()
-        return bool(now and state.person and now != state.person)
+        """Whether it is another person's than before. What staff moved stays where it is."""
+        now = self._person_key()
+        return bool(now and state.facts and now != state.person)
 
     def _contact(
         self, desk: Desk, state: ObjectState, parent: ObjectState | None
     ) -> Contact | None:
-        if self.person is not None:
-            return identity.find_or_create(desk, self.person)
-        return desk.contact_of(parent) if parent is not None else None
+        """Whose it is; of what names nobody any more, whose it was."""
+        found = identity.find_or_create(desk, self.person) if self.person is not None else None
+        if found is not None:
+            return found
+        return desk.contact_of(state) or (desk.contact_of(parent) if parent is not None else None)
 
 
 @dataclass(frozen=True)
@@ -291,17 +299,17 @@ class Redacted(Change):
         if contact is None:
             desk.note(_("Nobody here has this id or address."))
             return
-        erase(desk, contact)
-        if self.person.external_id is not None:
-            state = desk.state(PERSON, self.person.external_id)
-            state.gone, state.fields = True, {}
-            state.save()
-        desk.links().filter(contact=contact).delete()
         desk.trace(contact)
+        desk.write_traces()  # so that what this very delivery says of them goes too
+        erase(desk, contact)
 
 
 def erase(desk: Desk, contact: Contact) -> None:
-    """Erase what a connection told of a contact, and all of one who is known through it alone."""
+    """Erase what a connection told of a contact, and all of one who is known through it alone.
+
+    A redacted contact keeps its ids, by which late news of it is known and dropped. Another one's
+    mean nobody any more.
+    """
     elsewhere = (
         contact.activities.exclude(source=desk.connection.namespace).exists()
         or contact.external_ids.exclude(source=desk.connection.namespace).exists()
@@ -309,6 +317,7 @@ def erase(desk: Desk, contact: Contact) -> None:
     if elsewhere:
         contact.activities.filter(source=desk.connection.namespace).update(data={})
         desk.erase_bodies(contact)
+        desk.forget(contact)
         desk.note(
             _(
                 "What came from here of contact %(contact)d is erased. The contact is known from "
@@ -357,9 +366,8 @@ class AccountErased(Change):
     always: ClassVar[bool] = True
 
     def apply(self, desk: Desk) -> None:
-        for link in desk.links().select_related("contact").order_by("pk"):
-            erase(desk, link.contact)
-        desk.links().delete()
+        for contact in desk.known_here():
+            erase(desk, contact)
         desk.forget_credentials()
         desk.close(_("The account asked for its data to be erased."))
 

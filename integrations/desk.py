@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -208,6 +209,25 @@ class Desk:
         self.connection.save(update_fields=["credentials"])
         deliveries = Delivery.objects.for_organisation(self.organisation)
         deliveries.filter(connection=self.connection).update(body="", headers={})
+
+    def known_here(self) -> TenantQuerySet[Contact]:
+        """The contacts that this connection told of, or recorded something for."""
+        contacts: TenantQuerySet[Contact] = Contact.objects.for_organisation(self.organisation)
+        recorded = Activity.objects.for_organisation(self.organisation).filter(
+            source=self.connection.namespace
+        )
+        return contacts.filter(
+            Q(pk__in=self.links().values("contact")) | Q(pk__in=recorded.values("contact"))
+        ).order_by("pk")
+
+    def forget(self, contact: Contact) -> None:
+        """Let the ids of this contact mean nobody any more."""
+        links = self.links().filter(contact=contact)
+        for external_id in links.values_list("external_id", flat=True).order_by("external_id"):
+            state = self.state(identity.PERSON, external_id)
+            state.gone, state.fields = True, {}
+            state.save()
+        links.delete()
 
     def erase_bodies(self, contact: Contact) -> None:
         """Erase what deliveries said of a contact."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from integrations.changes import Person
     from integrations.desk import Desk
 
+PERSON = "person"
+"""The kind of `ObjectState` of a person."""
 IDENTIFYING = ("email_address", "phone_number")
 
 
@@ -46,8 +48,6 @@ def find(desk: Desk, person: Person) -> Contact | None:
 def find_or_create(desk: Desk, person: Person) -> Contact | None:
     """The contact that is meant, with what was told of it written, and the id linked. None when
     nothing tells who it is."""
-    from integrations.changes import PERSON
-
     state = desk.state(PERSON, person.external_id) if person.external_id else None
     if state is not None and state.gone:
         state = None  # a profile that was deleted there identifies nobody any more

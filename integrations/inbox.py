@@ -82,8 +82,8 @@ def find(source: str, token: str) -> Connection | None:
         return found  # its digest is right, which is as good
 
 
-def keep(kind: Source, connection: Connection, hook: Hook, verdict: str) -> bool:
-    """Store a genuine delivery for a worker; whether it is new. One insert."""
+def keep(kind: Source, connection: Connection, hook: Hook, verdict: str) -> None:
+    """Store a genuine delivery for a worker, unless it is there already. One insert."""
     delivery = _delivery(kind, connection, hook, verdict)
     delivery.key = kind.delivery_key(hook)[:200]
     delivery.due_at = timezone.now()
@@ -92,9 +92,8 @@ def keep(kind: Source, connection: Connection, hook: Hook, verdict: str) -> bool
     except NotUnderstood as error:
         delivery.status, delivery.error, delivery.due_at = Status.FAILED, str(error), None
     with transaction.atomic():
-        stored = Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
+        Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
         bell.ring_after_commit()
-    return bool(stored)
 
 
 def _delivery(kind: Source, connection: Connection, hook: Hook, verdict: str) -> Delivery:

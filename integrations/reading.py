@@ -13,6 +13,9 @@ from crm.money import exponent
 
 CURRENCIES = list_currencies()
 MISSING: Any = object()
+LARGEST = 30
+"""The digits before the point of the largest number that is taken for one: `1e999999999` would
+fill the memory."""
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -47,7 +50,7 @@ def decimal(value: Any) -> Decimal | None:
         number = Decimal(text(value))
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and number.adjusted() < LARGEST else None
 
 
 def money(value: Any, currency: str) -> int:

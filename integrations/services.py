@@ -10,7 +10,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crm.errors import Conflict
-from integrations.models import Connection, Delivery, digest, new_token
+from integrations.models import (
+    Connection,
+    Delivery,
+    DeliveryTrace,
+    ObjectState,
+    digest,
+    new_token,
+)
 from integrations.sources import SOURCES, Source
 from organisations.models import Organisation
 from workflows import bell
@@ -130,9 +137,14 @@ def _set_status(connection: Connection, status: str) -> Connection:
 def disconnect(*, connection: Connection) -> None:
     """Forget the connection, its credentials, and all that it delivered. Contacts, activities and
     external ids stay."""
-    rows = Delivery.objects.for_organisation(connection.organisation_id)
-    rows.filter(connection=connection).delete()
-    connection.delete()
+    current = _locked(connection)
+    rows = Delivery.objects.for_organisation(connection.organisation_id).filter(connection=current)
+    states = ObjectState.objects.for_organisation(connection.organisation_id)
+    # By the statement: there may be millions, and nobody listens for them.
+    DeliveryTrace.objects.filter(delivery__in=rows)._raw_delete(rows.db)
+    rows._raw_delete(rows.db)
+    states.filter(connection=current)._raw_delete(rows.db)
+    current.delete()
 
 
 @transaction.atomic

@@ -38,6 +38,17 @@ Reader = Callable[[Body, "Connection"], Iterable[Change]]
 
 ORDER = "order"
 REFUND = "refund"
+STAGES = (
+    "pending",
+    "authorized",
+    "partially_paid",
+    "paid",
+    "partially_refunded",
+    "refunded",
+    "voided",
+    "expired",
+)
+"""What an order's payment goes through, in this order."""
 PAID = frozenset({"paid", "partially_refunded", "refunded"})
 """What an order that was paid for in full is called; refunds are rows of their own."""
 WORTHLESS = frozenset({"voided", "expired"})
@@ -211,7 +222,6 @@ def _order(body: Body, connection: Connection) -> list[Change]:
     order = _required(body)
     if reading.truth(body.get("test")):
         return [Nothing(_("A test order does not count."))]
-    version = moment_version(reading.moment(body.get("updated_at") or body.get("created_at")))
     happened = reading.moment(body.get("processed_at")) or reading.moment(body.get("created_at"))
     if happened is None:
         raise NotUnderstood(_("The order has no date."))
@@ -222,7 +232,7 @@ def _order(body: Body, connection: Connection) -> list[Change]:
         ObjectIs(
             ORDER,
             order,
-            version,
+            _version(body),
             person=_buyer(body),
             facts=[
                 Fact(
@@ -244,6 +254,16 @@ def _order(body: Body, connection: Connection) -> list[Change]:
         for refund in refunds
         for change in _refund({"order_id": order, "currency": code, **refund}, connection)
     ]
+
+
+def _version(order: Body) -> int | None:
+    """When it was so. Shopify tells time by the second, and an order is often placed and paid in
+    the same one: then the later stage is the newer state."""
+    moment = moment_version(reading.moment(order.get("updated_at") or order.get("created_at")))
+    status = reading.text(order.get("financial_status")).lower()
+    stage = STAGES.index(status) + 1 if status in STAGES else 0
+    cancelled = len(STAGES) + 1 if order.get("cancelled_at") else 0
+    return None if moment is None else moment + stage + cancelled
 
 
 def _spend(order: Body, total: Body, code: str, connection: Connection) -> int:

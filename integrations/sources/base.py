@@ -83,7 +83,7 @@ def parse(text: bytes | str) -> Any:
     """JSON with its decimals kept exactly. Raises NotUnderstood."""
     try:
         value = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         reason = _("nested too deeply") if isinstance(error, RecursionError) else str(error)[:200]
         raise NotUnderstood(_("The body is not JSON: %(reason)s.") % {"reason": reason}) from None
     if _depth(value) > MAX_DEPTH:
@@ -107,44 +107,33 @@ def _depth(value: Any) -> int:
     return deepest
 
 
-def dump(value: Any) -> str:
-    """JSON again, with decimals as they were. NUL, which PostgreSQL cannot keep, is left out."""
-    return _NUL.sub("", json.dumps(_undecimal(value), ensure_ascii=False))
+def dump(value: Any, private: frozenset[str] = frozenset()) -> str:
+    """JSON again, with decimals as they were spelt and without the keys that are `private`,
+    however deep they stand. What PostgreSQL cannot keep is left out: NUL, and half characters."""
+    text = json.dumps(_storable(value, private), ensure_ascii=False, default=_marked)
+    return _MARKED.sub(r"\1", text)
 
 
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000|\x00")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_MARKED = re.compile(r'"\\u0000([^"\\]+)\\u0000"')
 
 
-def _undecimal(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return _Number(value)
+def _marked(number: Decimal) -> str:
+    """`json` writes no decimals: as a text between NULs, which no other text has by then."""
+    return f"\0{number}\0"
+
+
+def _storable(value: Any, private: frozenset[str]) -> Any:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("", value)
     if isinstance(value, dict):
-        return {key: _undecimal(inner) for key, inner in value.items()}
+        return {
+            _UNSTORABLE.sub("", key): _storable(inner, private)
+            for key, inner in value.items()
+            if key not in private
+        }
     if isinstance(value, list):
-        return [_undecimal(inner) for inner in value]
-    return value
-
-
-class _Number(float):
-    """A decimal that `json` writes as it was spelt."""
-
-    def __new__(cls, value: Decimal) -> _Number:
-        self = super().__new__(cls, value)
-        self.spelt = str(value)
-        return self
-
-    spelt: str
-
-    def __repr__(self) -> str:
-        return self.spelt
-
-
-def without(value: Any, names: frozenset[str]) -> Any:
-    """A JSON value without these keys, however deep they stand."""
-    if isinstance(value, dict):
-        return {key: without(inner, names) for key, inner in value.items() if key not in names}
-    if isinstance(value, list):
-        return [without(inner, names) for inner in value]
+        return [_storable(inner, private) for inner in value]
     return value
 
 
@@ -243,7 +232,7 @@ class Source:
 
     def body(self, hook: Hook) -> str:
         """What is stored of the body: JSON, without what is `private`. Raises NotUnderstood."""
-        return dump(without(hook.json, self.private))
+        return dump(hook.json, self.private)
 
     def answer(self, hook: Hook, status: HTTPStatus) -> HttpResponse:
         """What the other system gets to hear."""
