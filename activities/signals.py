@@ -17,7 +17,8 @@ that changed it."""
 
 activities_recorded = Signal()
 """`organisation`, and `activities`: a list of rows that are new and no history (`backfill`). Sent
-in the transaction that inserted them. Corrections are not told."""
+in the transaction that inserted them; by imports only while `Organisation.listens_to` says that
+somebody cares. Corrections are not told."""
 
 
 @receiver(post_save, sender=Activity, dispatch_uid="activities.count_saved")

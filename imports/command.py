@@ -108,6 +108,15 @@ def add_reading_arguments(parser: ArgumentParser) -> None:
     )
 
 
+def add_backfill_argument(parser: ArgumentParser) -> None:
+    """Whether what the rows tell is news."""
+    parser.add_argument(
+        "--backfill",
+        action="store_true",
+        help="history: it counts, but starts no workflow and no webhook",
+    )
+
+
 def add_running_arguments(parser: ArgumentParser) -> None:
     """How the import is to be run and told of."""
     parser.add_argument(

@@ -23,7 +23,8 @@ class Options:
     type: str | None = None
     source: str | None = None
     spend_in: Literal["minor", "major"] = "minor"
-    backfill: bool = True
+    backfill: bool = False
+    """The rows are history, which starts no workflow and no webhook."""
     reading: Mapping[str, Any] = field(default_factory=dict)
     """How the file itself was said to be read: format, encoding, delimiter, sheet."""
 

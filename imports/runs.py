@@ -166,6 +166,8 @@ class Running:
         assert run is not None
         with transaction.atomic():
             _claim(run, len(chunk))
+            # A workflow that was switched on since hears of what is left of the file.
+            run.organisation.refresh_from_db(fields=["listens_to"])
             written = (
                 self.importer.write(prepared, now)
                 if prepared is not None

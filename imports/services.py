@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from crm import causes
 from customfields import services as custom_services
 from customfields import types
 from customfields.definitions import Definitions
@@ -106,7 +107,10 @@ def import_contacts(
     )
     own = OwnRows(run)
     importer = PeopleImporter(organisation, columns, options, is_own=own, dry_run=door.dry_run)
-    return Running(file.source, importer, run, errors, {What.CONTACT: own}, door.progress).to_end()
+    running = Running(file.source, importer, run, errors, {What.CONTACT: own}, door.progress)
+    _say_if_news(organisation, options, door)
+    with causes.quiet(options.backfill):
+        return running.to_end()
 
 
 def import_activities(
@@ -118,22 +122,12 @@ def import_activities(
     Goes on where an earlier run of the same file with the same options was stopped. Memory stays
     flat. Raises Unusable, with nothing written, when the file or its columns cannot be used.
     """
-    kind = Import.Kind.ACTIVITIES
-    run = None if door.dry_run else _unfinished(organisation, kind, file, options)
-    if run is None:
-        targets = _plan_activities(file, options)
-        _say_if_done(organisation, kind, file, options, door)
-        errors = _errors_file(file, door, None)
-        if not door.dry_run:
-            run = _begin(organisation, kind, file, options, targets=targets)
-    else:
-        targets = run.mapping
-        errors = _errors_file(file, door, run)
-        _say_goes_on(run, door)
-    _keep_errors_path(run, errors)
+    run, targets, errors = _open(
+        organisation, Import.Kind.ACTIVITIES, file, options, door, plan=_plan_activities
+    )
     columns = ActivityColumns(
         organisation,
-        [targets[header] for header in file.source.headers],
+        targets,
         Definitions.of(organisation),
         options,
         guarded=file.guarded,
@@ -141,7 +135,11 @@ def import_activities(
     whats: tuple[str, ...] = (What.CONTACT, *RESERVATION_WHATS.values())
     own = {what: OwnRows(run, what) for what in whats}
     importer = ActivityImporter(organisation, columns, options, own=own, dry_run=door.dry_run)
-    return Running(file.source, importer, run, errors, own, door.progress).to_end()
+    running = Running(file.source, importer, run, errors, own, door.progress)
+    _say_if_news(organisation, options, door)
+    # Of history nothing is news: nor the contacts that it brings, nor the segments they enter.
+    with causes.quiet(options.backfill):
+        return running.to_end()
 
 
 def import_custom_fields(
@@ -153,10 +151,31 @@ def import_custom_fields(
     Goes on where an earlier run of the same file with the same options was stopped. Raises
     Unusable, with nothing written, when the file or its columns cannot be used.
     """
-    kind = Import.Kind.CUSTOM_FIELDS
+    run, targets, errors = _open(
+        organisation, Import.Kind.CUSTOM_FIELDS, file, options, door, plan=_plan_custom_fields
+    )
+    columns = DefinitionColumns(targets, guarded=file.guarded)
+    own = OwnRows(run, What.CUSTOM_FIELD)
+    importer = DefinitionImporter(organisation, columns, options, is_own=own, dry_run=door.dry_run)
+    return Running(
+        file.source, importer, run, errors, {What.CUSTOM_FIELD: own}, door.progress
+    ).to_end()
+
+
+def _open(
+    organisation: Organisation,
+    kind: str,
+    file: Opened,
+    options: Options,
+    door: Door,
+    *,
+    plan: Callable[[Opened, Options], dict[str, str]],
+) -> tuple[Import | None, list[str], ErrorsFile | None]:
+    """The import that goes on or begins (none in a dry run), what each column is, and where rows
+    go that fail."""
     run = None if door.dry_run else _unfinished(organisation, kind, file, options)
     if run is None:
-        targets = _plan_custom_fields(file, options)
+        targets = plan(file, options)
         _say_if_done(organisation, kind, file, options, door)
         errors = _errors_file(file, door, None)
         if not door.dry_run:
@@ -166,14 +185,7 @@ def import_custom_fields(
         errors = _errors_file(file, door, run)
         _say_goes_on(run, door)
     _keep_errors_path(run, errors)
-    columns = DefinitionColumns(
-        [targets[header] for header in file.source.headers], guarded=file.guarded
-    )
-    own = OwnRows(run, What.CUSTOM_FIELD)
-    importer = DefinitionImporter(organisation, columns, options, is_own=own, dry_run=door.dry_run)
-    return Running(
-        file.source, importer, run, errors, {What.CUSTOM_FIELD: own}, door.progress
-    ).to_end()
+    return run, [targets[header] for header in file.source.headers], errors
 
 
 def _unfinished(
@@ -190,7 +202,10 @@ def _latest(
     runs = Import.objects.for_organisation(organisation).filter(
         kind=kind, digest=file.digest, status=status
     )
-    return next((run for run in runs.order_by("-pk") if run.options == wanted), None)
+    found = next((run for run in runs.order_by("-pk") if run.options == wanted), None)
+    if found is not None:
+        found.organisation = organisation
+    return found
 
 
 def _say_goes_on(run: Import, door: Door) -> None:
@@ -209,6 +224,15 @@ def _say_if_done(
             else ""
         )
         door.say(f"This very file was imported already, as import {run.pk}.{again}")
+
+
+def _say_if_news(organisation: Organisation, options: Options, door: Door) -> None:
+    """Warn that the rows may start something, which somebody who brings history may not want."""
+    if organisation.listens_to and not (options.backfill or door.dry_run):
+        door.say(
+            "Workflows and webhooks hear of these rows as if each had just been posted. Say"
+            " --backfill for history."
+        )
 
 
 def _begin(

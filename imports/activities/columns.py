@@ -145,9 +145,6 @@ class ActivityColumns:
         if not chunk.rows:
             return happenings
         doubtful: set[int] = set()
-        if not self._options.backfill:
-            # What may start a workflow goes through the service that starts it.
-            doubtful.update(range(len(chunk.rows)))
         by_column = list(zip(*chunk.rows, strict=True))
         texts = {
             target: self._tidy(by_column[index], doubtful)

@@ -12,10 +12,10 @@ from activities import types
 from activities.models import Activity
 from activities.querysets import Fact
 from activities.services.values import not_found, under
+from activities.signals import activities_recorded
 from contacts import rollups
 from contacts.models import Contact, ContactRollup, ReferralInvite
 from contacts.rollups import Change, Counted
-from crm import causes
 from crm.errors import Conflict
 from imports import tables
 from imports.activities.columns import WRITTEN, ActivityColumns, CarefulRow, Happenings
@@ -76,11 +76,6 @@ class ActivityImporter:
         return self._columns.read(chunk)
 
     def write(self, prepared: Happenings, now: datetime) -> Batch:
-        # History starts nothing: nor do the contacts that it brings and the segments they enter.
-        with causes.quiet(self._backfill):
-            return self._write(prepared, now)
-
-    def _write(self, prepared: Happenings, now: datetime) -> Batch:
         batch = Batch()
         if not len(prepared):
             return batch
@@ -90,7 +85,12 @@ class ActivityImporter:
             else None
         )
         rows = ActivityRows(
-            self._organisation, prepared, people, self._facts, dry_run=self._dry_run
+            self._organisation,
+            prepared,
+            people,
+            self._facts,
+            backfill=self._backfill,
+            dry_run=self._dry_run,
         )
         rows.take_all()
         if people is not None:
@@ -117,9 +117,11 @@ class ActivityRows:
         people: PeopleRows | None,
         facts: Facts,
         *,
+        backfill: bool,
         dry_run: bool,
     ) -> None:
         self._organisation = organisation
+        self._backfill = backfill
         self._happenings = happenings
         self._people = people
         self._facts = facts
@@ -282,7 +284,7 @@ class ActivityRows:
                 "golf_reservation_id": nothing,
                 "table_reservation_id": nothing,
                 "referral_invite_id": nothing,
-                "backfill": tables.Same(True),
+                "backfill": tables.Same(self._backfill),
                 "created_at": moment,
                 "updated_at": moment,
             },
@@ -296,12 +298,24 @@ class ActivityRows:
             strict=True,
         )
         rollups.apply(self._organisation, [Change(None, Counted(*row)) for row in counted])
+        if not self._backfill:
+            self._tell(ids)
         return ids
+
+    def _tell(self, ids: Sequence[int]) -> None:
+        """Tell of these new activities whoever listens. They are read for that, so where nobody
+        does it costs nothing."""
+        if not self._organisation.listens_to:
+            return
+        activities = Activity.objects.for_organisation(self._organisation).order_by("pk")
+        for start in range(0, len(ids), rollups.BATCH):
+            some = list(activities.filter(pk__in=ids[start : start + rollups.BATCH]))
+            activities_recorded.send(Activity, organisation=self._organisation, activities=some)
 
 
 def _needs_service(row: CarefulRow) -> bool:
     """Whether recording the row does more than to add an activity and move totals."""
-    return row.has_reservations or row.invite is not None or not row.values["backfill"]
+    return row.has_reservations or row.invite is not None
 
 
 def _id(owner: int | Person) -> int:

@@ -45,7 +45,7 @@ def row(n: int, contact: str, email: str, booking: str = "") -> list[str]:
     return [contact, email, "Purchase", "till", "2026-04-07", "100", f"R{n}", booking]
 
 
-@pytest.mark.parametrize("how", ["id", "e-mail", "new", "booking", "no backfill"])
+@pytest.mark.parametrize("how", ["id", "e-mail", "new", "booking", "history"])
 def test_a_batch_costs_the_same_queries_however_many_rows(
     organisation: Organisation, tmp_path: Path, how: str
 ) -> None:
@@ -55,9 +55,9 @@ def test_a_batch_costs_the_same_queries_however_many_rows(
         "e-mail": lambda n: row(n, "", f"p{n}@example.com"),
         "new": lambda n: row(n, "", f"{how}{n}@example.com"),
         "booking": lambda n: row(n, str(ids[n]), "", f"B{n}"),
-        "no backfill": lambda n: row(n, str(ids[n]), ""),
+        "history": lambda n: row(n, str(ids[n]), ""),
     }[how]
-    options = ["--no-backfill"] if how == "no backfill" else []
+    options = ["--backfill"] if how == "history" else []
     few = write_csv(tmp_path / "few.csv", HEADERS, [rows(n) for n in range(10)])
     many = write_csv(tmp_path / "many.csv", HEADERS, [rows(n) for n in range(10, 200)])
 

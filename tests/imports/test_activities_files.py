@@ -71,7 +71,7 @@ def test_headers_are_matched_by_name_by_usual_words_and_by_map(
     assert (activity.spend, activity.currency_code) == (4500, "EUR")
     assert activity.external_reference == "SO-1"
     assert activity.data == {"till": "3", "waiter": "Bob"}
-    assert activity.backfill is True
+    assert activity.backfill is False
     assert (activity.contact.email_address, activity.contact.first_name) == (
         "jane@example.com",
         "Jane",

@@ -20,6 +20,7 @@ from customfields import services as custom_fields
 from imports.files.spreadsheet import unguard
 from imports.models import Import
 from organisations.models import Organisation
+from organisations.services import set_listening
 from tests.imports.running import counts, failures, report, run, write_csv
 from tests.imports.snapshots import everything
 
@@ -373,6 +374,7 @@ def test_history_starts_nothing_and_what_is_no_history_does(
     organisation: Organisation, write: Write, backfill: bool
 ) -> None:
     told: list[int] = []
+    set_listening(organisation=organisation, owner="test", kinds=["activity_created"])
 
     def hear(sender: Any, activities: list[Activity], **kwargs: Any) -> None:
         told.extend(one.pk for one in activities)
@@ -380,7 +382,7 @@ def test_history_starts_nothing_and_what_is_no_history_does(
     activities_recorded.connect(hear)
     try:
         path = write(*[{"Order ID": f"R{n}"} for n in range(3)])
-        options = [] if backfill else ["--no-backfill"]
+        options = ["--backfill"] if backfill else []
         report("import_activities", path, organisation, *options)
     finally:
         activities_recorded.disconnect(hear)
@@ -401,9 +403,7 @@ def test_contacts_that_history_brings_are_history(
 
     contacts_created.connect(hear)
     try:
-        report(
-            "import_activities", write({}), organisation, *([] if backfill else ["--no-backfill"])
-        )
+        report("import_activities", write({}), organisation, *(["--backfill"] if backfill else []))
     finally:
         contacts_created.disconnect(hear)
 

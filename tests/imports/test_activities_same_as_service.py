@@ -169,7 +169,7 @@ def record(world: World, cells: list[str]) -> None:
         values["booking"] = booking
     if "Referral invite" in there:
         values["referral_invite"] = int(there["Referral invite"])
-    activity_services.record(organisation=organisation, backfill=True, **values)
+    activity_services.record(organisation=organisation, **values)
 
 
 def _id(text: str) -> int:

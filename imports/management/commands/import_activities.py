@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from argparse import BooleanOptionalAction
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandParser
 
-from imports.command import ImportCommand, date_format, mapping, reading
+from imports.command import ImportCommand, add_backfill_argument, date_format, mapping, reading
 from imports.files.opening import Opened
 from imports.files.source import Unusable
 from imports.options import Options
@@ -40,13 +39,7 @@ class Command(ImportCommand):
             metavar="FORMAT",
             help="of times, such as %%d/%%m/%%Y %%H:%%M beside ISO 8601",
         )
-        parser.add_argument(
-            "--backfill",
-            action=BooleanOptionalAction,
-            default=True,
-            help="history, which starts no workflow and no webhook (default); --no-backfill: as if"
-            " each had just been posted",
-        )
+        add_backfill_argument(parser)
 
     def read_options(self, given: dict[str, Any]) -> Options:
         return Options(

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from imports.command import ImportCommand, date_format, mapping, reading
+from imports.command import ImportCommand, add_backfill_argument, date_format, mapping, reading
 from imports.files.opening import Opened
 from imports.options import Options
 from imports.runs import Report
@@ -37,6 +37,7 @@ class Command(ImportCommand):
         parser.add_argument(
             "--date-format", metavar="FORMAT", help="of dates, such as %%d/%%m/%%Y beside ISO 8601"
         )
+        add_backfill_argument(parser)
 
     def read_options(self, given: dict[str, Any]) -> Options:
         return Options(
@@ -45,6 +46,7 @@ class Command(ImportCommand):
             create_fields=given["create_fields"],
             clear_empty=given["clear_empty"],
             date_format=date_format(given),
+            backfill=given["backfill"],
             reading=reading(given),
         )
 
