@@ -18,13 +18,14 @@ from django.utils.translation import gettext_lazy
 
 from activities.models import Activity, ActivityType
 from activities.types import BUILT_IN, SILENT, unknown_type
-from contacts.rules import Clause, Field, Reading, Vocabulary, types
+from contacts.rules import Clause, Field, Reading, Vocabulary, types, words
 from contacts.rules.checks import COMPARISONS, SameText
 from contacts.rules.durations import Duration, parse
 from contacts.rules.moments import At
 from contacts.rules.operators import Make, Operator
 from contacts.rules.queries import EVERYBODY, Query
 from contacts.rules.subjects import Facts, Loader, Need, Subject
+from crm import money
 from organisations.models import Organisation, validate_currency
 
 WHERE = ("type", "source", "within", "currencyCode", "spend")
@@ -49,6 +50,14 @@ OPERATORS = {
         _operator("sum_lte", gettext_lazy("at most so much spent")),
     )
 }
+
+_SAID = {
+    "count_gte": gettext_lazy("at least %(value)s times"),
+    "count_lte": gettext_lazy("at most %(value)s times"),
+    "sum_gte": gettext_lazy("at least %(value)s spent"),
+    "sum_lte": gettext_lazy("at most %(value)s spent"),
+}
+_SIGNS = {"exact": "=", "gt": ">", "gte": "≥", "lt": "<", "lte": "≤"}
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,7 @@ class TallyClause(Clause):
     """`operand` is what the tally must reach, or stay under."""
 
     tally: Tally
+    where: Mapping[str, Any]
 
     @property
     def moves_with_time(self) -> bool:
@@ -119,6 +129,20 @@ class TallyClause(Clause):
 
     def needs(self) -> Mapping[Loader, Collection[Need]]:
         return {TALLIES: [self.tally]}
+
+    def said(self, currency_code: str) -> str:
+        """`Purchase: at least 2 times within the last 90 days`."""
+        tally, code = self.tally, self.tally.currency_code or currency_code
+        operand = money.show(self.operand, code) if tally.sums else str(self.operand)
+        parts = [_SAID[self.operator.name] % {"value": operand}]
+        for lookup, amount in tally.spend:
+            parts.append(f"{_SIGNS[lookup]} {money.show(amount, code)}")
+        if tally.sources:
+            parts.append(_("from %(sources)s") % {"sources": words.several(sorted(tally.sources))})
+        if tally.within is not None:
+            length = words.duration(self.where["within"])
+            parts.append(_("within the last %(duration)s") % {"duration": length})
+        return f"{words.several(list(tally.types)) or self.field.label}: {' '.join(parts)}"
 
     def found(self, subject: Subject) -> int:
         return next(iter(subject.fact(TALLIES, self.tally)), 0)
@@ -190,7 +214,9 @@ class ActivitiesField(Field):
             return None
         if tally is None:
             return None
-        return TallyClause(path, self, operator, operand, data.get("value"), tally)
+        return TallyClause(
+            path, self, operator, operand, data.get("value"), tally, data.get("where") or {}
+        )
 
     def _operand(self, given: Any, *, sums: bool) -> int:
         if given is None:

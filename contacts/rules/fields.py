@@ -214,6 +214,12 @@ class Clause:
         """The contacts for which it holds. True or false, never null."""
         raise NotImplementedError
 
+    def said(self, currency_code: str) -> str:
+        """The condition in words, money without a currency of its own in `currency_code`."""
+        from contacts.rules import words
+
+        return words.clause(self, currency_code)
+
     def found(self, subject: Subject) -> Any:
         """What the subject has there, for people and JSON to read."""
         shown = list(self.field.shown(subject))

@@ -14,7 +14,17 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contacts.rules import Clause, Field, Reading, Rule, Vocabulary, operators, parse, types
+from contacts.rules import (
+    Clause,
+    Field,
+    Reading,
+    Rule,
+    Vocabulary,
+    operators,
+    parse,
+    types,
+    words,
+)
 from contacts.rules.contact import TAG_FIELD, TAGS
 from contacts.rules.moments import At
 from contacts.rules.queries import NOBODY, Query
@@ -146,6 +156,10 @@ class SegmentsClause(Clause):
         for one in self.named:
             found |= one.rule.root.condition(query)
         return ~found if self.operator.negated else found
+
+    def said(self, currency_code: str) -> str:
+        names = words.several([one.name for one in self.named])
+        return f"{self.field.label} {self.operator.label} {names}"
 
     def found(self, subject: Subject) -> list[str]:
         return sorted(one.name for one in self.named if one.rule.holds(subject))
