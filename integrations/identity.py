@@ -5,6 +5,7 @@ An address of a booking site or a mail relay identifies nobody.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 PERSON = "person"
 """The kind of `ObjectState` of a person."""
 IDENTIFYING = ("email_address", "phone_number")
+
+_WORD = re.compile(r"(?i)(?!ext)[a-z]{3}")
 
 
 def linked(desk: Desk, external_id: str) -> Contact | None:
@@ -128,8 +131,11 @@ def _read_phone(desk: Desk, values: dict[str, Any]) -> Any:
 
 
 def international(number: str) -> str:
-    """`00420…` as `+420…`."""
+    """`00420…` as `+420…`. Raises ValidationError for words in place of digits, which could be
+    dialled and would make one person of all who wrote `555-555-SHIP`."""
     tidy = number.strip()
+    if _WORD.search(tidy):
+        raise ValidationError(_("%(number)s is no phone number.") % {"number": tidy})
     return f"+{tidy[2:]}" if tidy.startswith("00") else tidy
 
 

@@ -68,11 +68,12 @@ def change(
     *,
     connection: Connection,
     name: str | None = None,
-    credentials: Mapping[str, str] | None = None,
+    credentials: Mapping[str, str | None] | None = None,
     options: Mapping[str, str] | None = None,
 ) -> Connection:
     """Change a connection. Of `credentials` only those are changed that are given and not empty;
-    None takes one away. The account stays: another one is another connection."""
+    None takes one away. The account stays: another one is another connection. A secret that is
+    replaced is kept as the previous one."""
     current = _locked(connection)
     kind = _kind(current.source)
     if name is not None:
@@ -88,8 +89,8 @@ def change(
                 _("This is another account than %(account)s: connect it on its own.")
                 % {"account": current.namespace}
             )
-        if "previous_secret" in {one.name for one in kind.credentials} and _rotates(known, tidy):
-            tidy.setdefault("previous_secret", known["secret"])
+        if _rotates(kind, known, tidy) and not credentials.get("previous_secret"):
+            tidy["previous_secret"] = known["secret"]
         current.credentials = tidy
     if options is not None:
         current.options = _clean_options(kind, {**current.options, **options})
@@ -97,8 +98,10 @@ def change(
     return current
 
 
-def _rotates(known: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    return bool(known.get("secret")) and wanted.get("secret") != known["secret"]
+def _rotates(kind: Source, known: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether the secret changes, of a source that takes the previous one for a while."""
+    keeps = any(one.name == "previous_secret" for one in kind.credentials)
+    return keeps and bool(known.get("secret")) and wanted.get("secret") != known["secret"]
 
 
 @transaction.atomic
