@@ -18,7 +18,15 @@ that changed it."""
 activities_recorded = Signal()
 """`organisation`, and `activities`: a list of rows that are new and no history (`backfill`). Sent
 in the transaction that inserted them; by imports only while `Organisation.listens_to` says that
-somebody cares. Corrections are not told."""
+somebody cares."""
+
+activity_corrected = Signal()
+"""`activity`: one that was just corrected, as it is now. Sent in the transaction that wrote it. Not
+for what merges move."""
+
+activity_voided = Signal()
+"""`activity`: one that was just taken back, as it was. Sent in the transaction that deleted it. Not
+for what goes with its contact, or with the undo of an import."""
 
 
 @receiver(post_save, sender=Activity, dispatch_uid="activities.count_saved")
@@ -45,3 +53,5 @@ def hold_deleted(sender: type[Activity], instance: Activity, **kwargs: Any) -> N
 def uncount_deleted(sender: type[Activity], instance: Activity, **kwargs: Any) -> None:
     """A row is gone, and what it counted with it."""
     rollups.apply(instance.organisation, [Change(instance.counted, None)])
+    if instance.counted is not None:
+        activity_voided.send(Activity, activity=instance)

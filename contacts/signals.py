@@ -19,6 +19,9 @@ contacts_updated = Signal()
 contacts_deleted = Signal()
 """`organisation`, and `ids`: contacts that are about to be deleted; their rows are still there."""
 
+contact_redacted = Signal()
+"""`contact`: one whose personal data was just erased."""
+
 totals_changed = Signal()
 """`organisation`, and `ids`: contacts of which an activity came, changed or went, or whose totals
 or scores were put right."""

@@ -300,15 +300,22 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
 
 
-def signed(*, secret: str, message_id: str, moment: datetime, body: bytes) -> dict[str, str]:
+def signed(
+    *, secret: str, message_id: str, moment: datetime, body: bytes, former: str | None = None
+) -> dict[str, str]:
     """The three headers by which a receiver knows who sent `body`, and when
-    (https://www.standardwebhooks.com)."""
+    (https://www.standardwebhooks.com). While a secret is being changed there are two signatures:
+    with it, and with the `former` one."""
     timestamp = str(int(moment.timestamp()))
-    key = base64.b64decode(secret.removeprefix("whsec_"))
     content = b".".join([message_id.encode(), timestamp.encode(), body])
-    digest = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
     return {
         "webhook-id": message_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{digest}",
+        "webhook-signature": " ".join(_signature(one, content) for one in (secret, former) if one),
     }
+
+
+def _signature(secret: str, content: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    digest = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
+    return f"v1,{digest}"

@@ -13,6 +13,7 @@ from activities import types
 from activities.models import Activity
 from activities.services.recording import find_contact
 from activities.services.values import Errors, clean, refuse_the_future, required
+from activities.signals import activity_corrected
 from contacts.services.locks import settling
 from crm.errors import Conflict
 
@@ -27,7 +28,7 @@ def correct(*, activity: Activity, values: Mapping[str, Any]) -> Activity:
 
     `values` may have the keys of `CORRECTABLE`, each as `record` takes it. Raises ValidationError
     by path; Conflict when another activity states the same fact; DoesNotExist when the activity is
-    gone. Ten queries at most.
+    gone. Sends `activity_corrected`. Ten queries at most.
     """
     organisation = activity.organisation
     errors: Errors = {
@@ -63,10 +64,12 @@ def correct(*, activity: Activity, values: Mapping[str, Any]) -> Activity:
                 list(same),
             )
     current.save()
+    activity_corrected.send(Activity, activity=current)
     return current
 
 
 @transaction.atomic
 def void(*, activity: Activity) -> None:
-    """Take the activity back: the row goes, and what it counted with it."""
+    """Take the activity back: the row goes, and what it counted with it. Sends
+    `activity_voided`."""
     activity.delete()

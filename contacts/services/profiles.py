@@ -23,7 +23,7 @@ from contacts.services.values import (
     read,
     require_identifier,
 )
-from contacts.signals import contacts_created, contacts_deleted
+from contacts.signals import contact_redacted, contacts_created, contacts_deleted
 from crm.errors import Conflict
 from organisations.models import Organisation
 
@@ -130,8 +130,8 @@ def redact(*, contact: Contact) -> Contact:
     """Erase the personal data of the contact and of all that was merged into it; answers it.
 
     Names, identifiers, date of birth, addresses, the addresses on its invites, and what the parts
-    hold go; activities, totals and tags stay. The e-mail and phone are free for others. A second
-    time changes nothing.
+    hold go; activities, totals and tags stay. The e-mail and phone are free for others. Sends
+    `contact_redacted`. A second time changes nothing.
     """
     current = locked(contact)
     if current.redacted_at is not None:
@@ -157,6 +157,7 @@ def redact(*, contact: Contact) -> Contact:
         filled={}, moved={}
     )
     news.updated(current.organisation, [current.pk])
+    contact_redacted.send(Contact, contact=current)
     return current
 
 
