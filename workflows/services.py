@@ -28,10 +28,7 @@ def create(*, organisation: Organisation, **values: Any) -> Workflow:
 
     Raises ValidationError by path.
     """
-    columns = _columns(values)
-    trigger, steps = cleaning.clean(
-        values.get("trigger"), values.get("steps"), organisation=organisation
-    )
+    columns, trigger, steps = _read(values, organisation)
     columns.setdefault("status", Status.DRAFT)
     workflow = Workflow(organisation=organisation, starting_trigger_type=trigger["type"], **columns)
     if workflow.status == Status.ACTIVE:
@@ -50,13 +47,7 @@ def replace(*, workflow: Workflow, values: Mapping[str, Any]) -> Workflow:
     Raises ValidationError by path.
     """
     current = _held(workflow)
-    columns = _columns(values)
-    trigger, steps = cleaning.clean(
-        values.get("trigger"),
-        values.get("steps"),
-        organisation=current.organisation,
-        workflow=current,
-    )
+    columns, trigger, steps = _read(values, current.organisation, current)
     version = reentry.current_version(current)
     if (version.trigger, version.steps) != (trigger, steps):
         current.version += 1
@@ -162,8 +153,27 @@ def cancel(*, run: Run) -> Run:
     return current
 
 
-def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+def _read(
+    values: Mapping[str, Any], organisation: Organisation, workflow: Workflow | None = None
+) -> tuple[dict[str, Any], dict[str, Any], list[Any]]:
+    """The columns, the trigger and the steps that `values` say. Raises ValidationError with all
+    that is wrong with any of them."""
     errors = checks.Errors()
+    columns = _columns(values, errors)
+    trigger: dict[str, Any] = {}
+    steps: list[Any] = []
+    with errors.at(""):
+        trigger, steps = cleaning.clean(
+            values.get("trigger"),
+            values.get("steps"),
+            organisation=organisation,
+            workflow=workflow,
+        )
+    errors.raise_if_any()
+    return columns, trigger, steps
+
+
+def _columns(values: Mapping[str, Any], errors: checks.Errors) -> dict[str, Any]:
     columns: dict[str, Any] = {"description": ""}
     with errors.at("name"):
         columns["name"] = checks.text(values.get("name"), longest=200)
@@ -174,7 +184,6 @@ def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
     if values.get("status") is not None:
         with errors.at("status"):
             columns["status"] = checks.choice(values["status"], Status.values)
-    errors.raise_if_any()
     return columns
 
 

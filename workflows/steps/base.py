@@ -160,6 +160,9 @@ class Step:
     """The keys that its JSON may have, beside `id`, `type` and `paths`."""
     paths: ClassVar[tuple[str, ...]] = ()
     """The keys that hold lists of steps, such as `then` and `else`."""
+    refers: ClassVar[Mapping[str, str]] = {}
+    """The keys that hold the id of a row, each with the row's model: an exported workflow says the
+    row's name there."""
     external: ClassVar[bool] = False
     light: ClassVar[bool] = False
     """It only reads, and what it reads need not be held still: many runs take it together."""
@@ -186,6 +189,10 @@ class Step:
     def listens(self, data: Mapping[str, Any]) -> Sequence[str]:
         """The types of activity that such a step waits for (`WaitFor`)."""
         return ()
+
+    def without_secrets(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The step's JSON as it may leave the house with an exported workflow."""
+        return data
 
 
 STEPS: dict[str, Step] = {}

@@ -96,6 +96,11 @@ class CallWebhook(Step):
             }
         )
 
+    def without_secrets(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The headers without their values: those of `Authorization` are passwords."""
+        headers = data.get("headers")
+        return {**data, "headers": dict.fromkeys(headers, "")} if headers else data
+
     def _body(self, moment: Moment) -> bytes:
         organisation = moment.organisation
         told = values.plain(

@@ -20,6 +20,7 @@ class StartWorkflow(Step):
     type = "start_workflow"
     label = gettext_lazy("Start another workflow")
     keys = frozenset({"workflow"})
+    refers = {"workflow": "workflows.Workflow"}
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()

@@ -47,6 +47,8 @@ class Trigger:
     """The kind of `Event` that it hears."""
     keys: ClassVar[frozenset[str]] = frozenset()
     """The keys that its JSON may have, beside `COMMON`."""
+    refers: ClassVar[Mapping[str, str]] = {}
+    """As of a `Step`: the keys that hold ids, with their models."""
     about: ClassVar[tuple[str, ...]] = ("contact",)
     """What its conditions and steps may speak of: `"activity"` when one starts it."""
     momentary: ClassVar[bool] = False

@@ -120,6 +120,7 @@ class SegmentTrigger(Trigger):
     """`{"segment": 12}`."""
 
     keys = frozenset({"segment"})
+    refers = {"segment": "contacts.Segment"}
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()
