@@ -5,7 +5,9 @@
         type = "add_tag"
         label = _("Add a tag")
         keys = frozenset({"tag"})
+        form = (inputs.Tag("tag", _("Tag"), required=True),)
 
+        def summary(self, data, said): ...
         def clean(self, data, context): ...
         def run(self, moment): ...
 
@@ -17,12 +19,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 
+from workflows import inputs
 from workflows.rulebook import Rulebook
 
 if TYPE_CHECKING:
@@ -31,6 +36,16 @@ if TYPE_CHECKING:
     from contacts.rules import Rule, Subject
     from organisations.models import Organisation
     from workflows.models import Run, Workflow
+    from workflows.words import Said
+
+
+class Family(Enum):
+    """Under which heading people find a step. In this order."""
+
+    FLOW = gettext_lazy("Flow")
+    MESSAGES = gettext_lazy("Messages")
+    CONTACT = gettext_lazy("The contact")
+    OTHER = gettext_lazy("Elsewhere")
 
 
 class Retry(Exception):
@@ -163,9 +178,22 @@ class Step:
     refers: ClassVar[Mapping[str, str]] = {}
     """The keys that hold the id of a row, each with the row's model: an exported workflow says the
     row's name there."""
+    hint: ClassVar[str | Promise] = ""
+    """What it is good for, in a line of the list from which people choose."""
+    family: ClassVar[Family] = Family.OTHER
+    icon: ClassVar[str] = "bolt"
+    """Of Material Symbols."""
+    form: ClassVar[inputs.Form] = ()
+    """What people fill in."""
+    blank: ClassVar[Mapping[str, Any]] = {}
+    """The keys of a new one."""
     external: ClassVar[bool] = False
     light: ClassVar[bool] = False
     """It only reads, and what it reads need not be held still: many runs take it together."""
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        """What this one does, for its card: `1 day`. Any exception is taken for "not filled in"."""
+        return ""
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         """Check the step's JSON when a workflow is saved; keys that are not `keys` were refused

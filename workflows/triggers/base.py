@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
+from workflows import inputs
 
 if TYPE_CHECKING:
     from activities.models import Activity
@@ -18,9 +22,19 @@ if TYPE_CHECKING:
     from contacts.querysets import ContactQuerySet
     from organisations.models import Organisation
     from workflows.steps.base import CleanContext
+    from workflows.words import Said
 
 COMMON = frozenset({"type", "conditions", "reentry"})
 """The keys that every trigger's JSON may have."""
+
+
+class Family(Enum):
+    """Under which heading people find a trigger. In this order."""
+
+    CONTACT = gettext_lazy("Contacts")
+    ACTIVITY = gettext_lazy("What contacts do")
+    TIME = gettext_lazy("Time")
+    DIRECT = gettext_lazy("By hand and other systems")
 
 
 @dataclass(frozen=True)
@@ -49,10 +63,23 @@ class Trigger:
     """The keys that its JSON may have, beside `COMMON`."""
     refers: ClassVar[Mapping[str, str]] = {}
     """As of a `Step`: the keys that hold ids, with their models."""
+    hint: ClassVar[str | Promise] = ""
+    """What people are to know of it when they choose it."""
+    family: ClassVar[Family] = Family.CONTACT
+    icon: ClassVar[str] = "bolt"
+    """Of Material Symbols."""
+    form: ClassVar[inputs.Form] = ()
+    """What people fill in, conditions and re-entry aside."""
+    blank: ClassVar[Mapping[str, Any]] = {}
+    """The keys of a new one."""
     about: ClassVar[tuple[str, ...]] = ("contact",)
     """What its conditions and steps may speak of: `"activity"` when one starts it."""
     momentary: ClassVar[bool] = False
     """Whether it leaves nothing behind by which to tell later whom it concerned."""
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        """What of it is its own, for its card: `Purchase`. As a `Step`'s."""
+        return ""
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         """Check the keys of its own. Raises ValidationError with a dict of paths."""
