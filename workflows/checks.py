@@ -31,13 +31,14 @@ class Errors(dict[str, Any]):
     """What is wrong, by path."""
 
     def under(self, prefix: str, found: ValidationError) -> None:
-        """Add what is wrong below `prefix`. The path `""` of the part is `prefix` itself."""
+        """Add what is wrong below `prefix`, below `""` as it is. The path `""` of the part is
+        `prefix` itself."""
         if not hasattr(found, "error_dict"):
             self[prefix] = found
             return
         for path, errors in found.error_dict.items():
-            whole = path in ("", "__all__")
-            self[prefix if whole else f"{prefix}.{path}"] = ValidationError(errors)
+            parts = (prefix, "" if path == "__all__" else path)
+            self[".".join(filter(None, parts))] = ValidationError(errors)
 
     @contextmanager
     def at(self, prefix: str) -> Iterator[None]:

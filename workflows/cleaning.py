@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from organisations.models import Organisation
@@ -56,12 +55,8 @@ def _kind(trigger: Any, errors: checks.Errors) -> Trigger | None:
 def _clean_trigger(kind: Trigger, data: Mapping[str, Any], context: CleanContext) -> None:
     errors = checks.Errors()
     checks.unknown_keys(data, COMMON | kind.keys, errors)
-    try:
+    with errors.at(""):
         kind.clean(data, context)
-    except ValidationError as error:
-        errors.under("", error) if not hasattr(error, "error_dict") else errors.update(
-            error.error_dict
-        )
     if data.get("conditions") is not None:
         with errors.at("conditions"):
             checks.conditions(data["conditions"], context.organisation, kind.about)

@@ -18,6 +18,8 @@ from django.utils.translation import gettext as _
 
 from activities.models import Activity
 from contacts.models import Contact
+from contacts.segments import reading
+from crm.api import json
 from crm.errors import Conflict
 from workflows import causes, moves, reentry, retries, values
 from workflows.models import Run, Workflow
@@ -96,7 +98,7 @@ class _Simulation:
         except ValidationError as error:
             self.error = " ".join(error.messages)
             return False, []
-        findings = [values.as_json(_finding(one)) for one in rule.explain(subject)]
+        findings = [values.as_json(reading.finding(one)) for one in rule.explain(subject)]
         return takes and rule.holds(subject), findings
 
     def _run(self) -> None:
@@ -133,7 +135,7 @@ class _Simulation:
             self.error = retries.reason_of(error)
             return
         if isinstance(outcome, Wait | WaitFor):
-            self._note(data, began, "waiting", {"until": _moment(outcome.until)})
+            self._note(data, began, "waiting", {"until": json.moment(outcome.until)})
             self.clock = max(self.clock, outcome.until)
             run.memory = values.as_json(outcome.memory)
             return
@@ -160,7 +162,7 @@ class _Simulation:
                 "id": data["id"],
                 "type": data["type"],
                 "status": status,
-                "at": _moment(at),
+                "at": json.moment(at),
                 "output": output,
                 "error": error,
             }
@@ -179,14 +181,3 @@ class _Simulation:
             simulated=True,
             rulebook=self.rulebook,
         )
-
-
-def _moment(value: datetime) -> str:
-    return value.astimezone(timezone.get_default_timezone()).isoformat(timespec="seconds")
-
-
-def _finding(finding: Any) -> dict[str, Any]:
-    from contacts.segments import reading
-
-    told: dict[str, Any] = reading.finding(finding)
-    return told
