@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.test.client import MULTIPART_CONTENT
 
+from crm.api import limits
 from organisations.models import Organisation
 from tests import factories
 
+ROOT = Path(__file__).resolve().parents[1]
 KEY_HEADER = "x-api-key"
 
 
@@ -58,6 +66,66 @@ class ApiClient(Client):
 def _no_rate_limit(settings: Any) -> None:
     """Tests ask faster than people; those of the limit set their own."""
     settings.API_RATE_LIMIT = "1000000/s"
+
+
+@pytest.fixture
+def own_counter(settings: Any, tmp_path: Path) -> Iterator[None]:
+    """Requests are counted from none, and for this test alone."""
+    settings.API_RATE_LIMIT_DIR = str(tmp_path / "run")
+    limits._machine.cache_clear()
+    yield
+    limits._machine.cache_clear()
+
+
+Run = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def run(transactional_db: None, tmp_path: Path) -> Run:
+    """Start Python on a database that processes can share: of the kind that is tested."""
+    if connection.vendor == "postgresql":
+        its = connection.settings_dict
+        address = f"postgres://{its['USER']}@{its['HOST']}:{its['PORT']}/{its['NAME']}"
+    else:
+        address = f"sqlite:///{tmp_path / 'shared.sqlite3'}"
+    environment = os.environ | {"DATABASE_URL": address, "API_RATE_LIMIT": "100000/s"}
+
+    def start(*arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, *map(str, arguments)],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture
+def manage(run: Run) -> Callable[..., str]:
+    """A command on that database, to its end; its last line of output."""
+
+    def manage(*arguments: object) -> str:
+        process = run("manage.py", *arguments)
+        output, _errors = process.communicate(timeout=120)
+        assert process.returncode == 0, output
+        return output.strip().rpartition("\n")[2]
+
+    return manage
+
+
+def let_go(processes: Sequence[subprocess.Popen[str]]) -> list[Any]:
+    """Have all begin at the same moment once each has said `ready`; the JSON that each answers."""
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return [json.loads(process.communicate(timeout=300)[0]) for process in processes]
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from rest_framework.exceptions import APIException
 
 from contacts.serializers import ContactSerializer
-from crm.api import json
+from crm.api import json, limits
 from crm.api.errors import not_found, problem_handler, too_large
 from crm.errors import Conflict
 from workflows import checks, events, services
@@ -30,7 +30,8 @@ LARGEST = 64 * 1024
 @csrf_exempt
 @require_POST
 def start(request: HttpRequest, secret: str) -> HttpResponse:
-    """202 with the run's id; 404 for an unknown address, 409 while the workflow is not active."""
+    """202 with the run's id; 404 for an unknown address, 409 while the workflow is not active, 429
+    past the rate limit of an API key, which each address has for itself."""
     found = Workflow.objects.across_organisations().select_related("organisation")
     workflow = found.filter(secret=secret, starting_trigger_type=events.WEBHOOK).first()
     if workflow is None:
@@ -38,6 +39,7 @@ def start(request: HttpRequest, secret: str) -> HttpResponse:
     if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST:
         return too_large(request.path)
     try:
+        limits.count(-workflow.pk).refuse_excess()
         body = json.loads(request.body)
         with transaction.atomic():
             run_id = _start(workflow, body)

@@ -174,7 +174,7 @@ def problem_handler(  # noqa: PLR0912  one line for each kind of error
             wait = str(int(getattr(error, "wait", None) or 1))
             return problem(
                 error.status_code,
-                _("Too many requests with this key; wait a little."),
+                _("Too many requests; wait a little."),
                 instance=path,
                 headers={"Retry-After": wait},
             )

@@ -52,18 +52,36 @@ def parse_rate(text: str) -> Rate:
     return Rate(int(limit), PERIODS[unit])
 
 
+class Standing(NamedTuple):
+    """Where somebody stands: `used` requests of `limit`, until `reset` seconds are over."""
+
+    limit: int
+    used: int
+    reset: int
+
+    def refuse_excess(self) -> None:
+        """Raise Throttled past the limit."""
+        if self.used > self.limit:
+            raise Throttled(wait=self.reset)
+
+
+def count(owner: int) -> Standing:
+    """Count a request of `owner`: the id of an API key, or below zero that of whatever else has a
+    door of its own."""
+    rate = parse_rate(settings.API_RATE_LIMIT)
+    now = time.time()
+    used = _count(owner, rate, int(now // rate.period))
+    return Standing(rate.limit, used, ceil(rate.period - now % rate.period))
+
+
 def check(view: ApiView, key: ApiKey) -> None:
     """Count this request of `key` and tell the client where it stands; raises Throttled past the
     limit."""
-    rate = parse_rate(settings.API_RATE_LIMIT)
-    now = time.time()
-    count = _count(key.pk, rate, int(now // rate.period))
-    reset = ceil(rate.period - now % rate.period)
-    view.headers["RateLimit-Limit"] = str(rate.limit)
-    view.headers["RateLimit-Remaining"] = str(max(0, rate.limit - count))
-    view.headers["RateLimit-Reset"] = str(reset)
-    if count > rate.limit:
-        raise Throttled(wait=reset)
+    standing = count(key.pk)
+    view.headers["RateLimit-Limit"] = str(standing.limit)
+    view.headers["RateLimit-Remaining"] = str(max(0, standing.limit - standing.used))
+    view.headers["RateLimit-Reset"] = str(standing.reset)
+    standing.refuse_excess()
 
 
 def _count(key_id: int, rate: Rate, window: int) -> int:

@@ -9,15 +9,7 @@ import time_machine
 from crm.api import limits
 from tests.conftest import ApiClient
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def own_counter(settings, tmp_path):
-    settings.API_RATE_LIMIT_DIR = str(tmp_path / "run")
-    limits._machine.cache_clear()
-    yield
-    limits._machine.cache_clear()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_counter")]
 
 
 def ask(client):

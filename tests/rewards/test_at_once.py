@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from django.db import connection
 
+from tests.conftest import Run, let_go
 from tests.rewards.spender import ROUNDS
 
 PROCESSES = 8
-ROOT = Path(__file__).resolve().parents[2]
 GIVEN = 500
 
 
@@ -24,37 +18,8 @@ def _books_balance() -> None:
     """Checked by a process here: the database is not this one's."""
 
 
-@pytest.fixture
-def run(transactional_db: None, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Start Python on a database that processes can share: of the kind that is tested."""
-    if connection.vendor == "postgresql":
-        its = connection.settings_dict
-        address = f"postgres://{its['USER']}@{its['HOST']}:{its['PORT']}/{its['NAME']}"
-    else:
-        address = f"sqlite:///{tmp_path / 'shared.sqlite3'}"
-    environment = os.environ | {"DATABASE_URL": address, "API_RATE_LIMIT": "100000/s"}
-
-    def start(*arguments: object) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, *map(str, arguments)],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    return start
-
-
 @pytest.mark.slow
-def test_eight_processes_cannot_overdraw(run: Callable[..., subprocess.Popen[str]]) -> None:
-    def manage(*arguments: object) -> str:
-        process = run("manage.py", *arguments)
-        output, _errors = process.communicate(timeout=120)
-        assert process.returncode == 0, output
-        return output.strip().rpartition("\n")[2]
-
+def test_eight_processes_cannot_overdraw(run: Run, manage: Callable[..., str]) -> None:
     manage("migrate")
     organisation = manage("create_organisation", "Inn")
     key = manage("create_api_key", "till", "--organisation", organisation)
@@ -72,14 +37,7 @@ def test_eight_processes_cannot_overdraw(run: Callable[..., subprocess.Popen[str
     spenders = [
         run("-m", "tests.rewards.spender", key, contact, number) for number in range(PROCESSES)
     ]
-    for spender in spenders:
-        assert spender.stdout is not None
-        assert spender.stdout.readline() == "ready\n"
-    for spender in spenders:
-        assert spender.stdin is not None
-        spender.stdin.write("go\n")
-        spender.stdin.flush()
-    answers = [json.loads(spender.communicate(timeout=300)[0]) for spender in spenders]
+    answers = let_go(spenders)
 
     for round_ in range(ROUNDS):
         told = [answer["same"][round_] for answer in answers]

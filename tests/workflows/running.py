@@ -12,17 +12,18 @@ from workflows import engine
 PURCHASE = {"type": "activity_created", "activityTypes": ["Purchase"]}
 
 
-def add_tag(name: str, **more: Any) -> dict[str, Any]:
+def add_tag(name: str = "seen", **more: Any) -> dict[str, Any]:
     """A step whose effect is easily seen."""
     return {"type": "add_tag", "tag": name, **more}
 
 
-def made(api: Any, trigger: dict[str, Any], *steps: dict[str, Any], **more: Any) -> int:
-    """The id of a new Active workflow."""
+def made(api: Any, trigger: dict[str, Any] | str, *steps: dict[str, Any], **more: Any) -> int:
+    """The id of a new Active workflow. `trigger` is its JSON, or its type alone."""
+    given = {"type": trigger} if isinstance(trigger, str) else trigger
     body = {
-        "name": f"When {trigger['type']}",
+        "name": f"When {given['type']}",
         "status": "Active",
-        "trigger": trigger,
+        "trigger": given,
         "steps": list(steps),
         **more,
     }
@@ -85,3 +86,8 @@ def tags(api: Any, who: int) -> list[str]:
 def path(told: dict[str, Any]) -> list[str]:
     """The ids of the steps that a run took."""
     return [node["id"] for node in told["executedNodes"]]
+
+
+def outcomes(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """The same with what became of each."""
+    return [(node["id"], node["status"]) for node in told["executedNodes"]]

@@ -10,8 +10,7 @@ import pytest
 import time_machine
 from django.apps import apps
 
-from tests.workflows.story import contact, record, runs, work, workflow
-from tests.workflows.story import tag as tag_step
+from tests.workflows.running import add_tag, contact, happens, made, runs, work
 from workflows.models import Run
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +65,7 @@ def test_what_cannot_be_saved(api: Any, body: dict[str, Any], paths: set[str]) -
 
 def test_it_is_told_as_it_was_given(api: Any) -> None:
     trigger = {"type": "order_created", "reentry": {"policy": "once"}}
-    pk = workflow(api, trigger, tag_step(), tag_step("b"), status="Draft")
+    pk = made(api, trigger, add_tag(), add_tag("b"), status="Draft")
     told = api.get(f"/workflows/{pk}").json()
     assert told["startingTriggerType"] == "order_created"
     assert (told["status"], told["version"], told["trigger"]) == ("Draft", 1, trigger)
@@ -77,9 +76,9 @@ def test_it_is_told_as_it_was_given(api: Any) -> None:
 def test_letting_in_who_matches_already(api: Any) -> None:
     adults = {"all": [{"field": "contact.firstName", "operator": "eq", "value": "Jane"}]}
     trigger = {"type": "contact_created", "conditions": adults}
-    pk = workflow(api, trigger, tag_step(), status="Draft")
-    who = contact(api)
-    contact(api, "tom@example.com", firstName="Tom")
+    pk = made(api, trigger, add_tag(), status="Draft")
+    who = contact(api, firstName="Jane")
+    contact(api, "tom", firstName="Tom")
     assert api.get(f"/workflows/{pk}/existing").json() == {
         "matching": 1,
         "capped": False,
@@ -88,13 +87,13 @@ def test_letting_in_who_matches_already(api: Any) -> None:
     api.post(f"/workflows/{pk}/activate", {"includeExisting": True})
     work()
     assert [run["contact"] for run in runs(api, pk)] == [who]
-    orders = workflow(api, "order_created", status="Draft")
+    orders = made(api, "order_created", status="Draft")
     answer = api.post(f"/workflows/{orders}/activate", {"includeExisting": True})
     assert answer.status_code == 422
 
 
 def test_cancelling_and_deleting(api: Any) -> None:
-    pk = workflow(api, "contact_created", {"type": "wait", "duration": "P1D"})
+    pk = made(api, "contact_created", {"type": "wait", "duration": "P1D"})
     contact(api)
     work()
     run = runs(api, pk)[0]["id"]
@@ -105,8 +104,8 @@ def test_cancelling_and_deleting(api: Any) -> None:
 
 
 def test_a_merged_contact_takes_its_runs_along_and_redaction_ends_them(api: Any) -> None:
-    pk = workflow(api, "contact_created", {"type": "wait", "duration": "P1D"})
-    who, other = contact(api), contact(api, "other@example.com")
+    pk = made(api, "contact_created", {"type": "wait", "duration": "P1D"})
+    who, other = contact(api), contact(api, "other")
     work()
     api.post(f"/contacts/{who}/merge", {"contact": other})
     assert {run["contact"] for run in runs(api, pk)} == {who}
@@ -137,12 +136,12 @@ def test_a_simulation_shows_all_and_changes_nothing(
         {"id": "pause", "type": "wait", "duration": "P1D"},
         {"id": "mail", "type": "send_email", "subject": "Hi {{ contact.firstName }}", "body": "x"},
         {"id": "call", "type": "call_webhook", "url": "https://example.com/"},
-        tag_step(id="tag"),
+        add_tag(id="tag"),
     ]
     step = {"id": "if", "type": "condition", "conditions": third, "then": then, "else": []}
-    pk = workflow(api, "order_created", step, status="Draft")
-    who = contact(api)
-    activity = record(api, who)["id"]
+    pk = made(api, "order_created", step, status="Draft")
+    who = contact(api, firstName="Jane")
+    activity = happens(api, who)
     api.get("/contacts")  # the key's own note of its use
     before = everything()
 
@@ -174,9 +173,9 @@ def test_a_simulation_shows_all_and_changes_nothing(
 
 
 def test_the_queries_of_lists(api: Any, django_assert_max_num_queries: Any) -> None:
-    pk = workflow(api, "contact_created", tag_step(), tag_step("b"))
+    pk = made(api, "contact_created", add_tag(), add_tag("b"))
     for number in range(3):
-        contact(api, f"{number}@example.com")
+        contact(api, f"{number}")
     work()
     with django_assert_max_num_queries(4):
         assert len(api.get("/workflows").json()) == 1

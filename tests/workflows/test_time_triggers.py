@@ -9,13 +9,16 @@ import pytest
 import time_machine
 from django.test import Client
 
-from tests.workflows.story import contact, record, runs, tag, tags, work, workflow
+from tests.workflows.running import add_tag, contact, happens, made, run, runs, tags, work
+from workflows import sweeps
 from workflows.triggers import TRIGGERS
 
 pytestmark = pytest.mark.django_db
 
 
 def started(api: Any, pk: int) -> int:
+    """How many runs there are when the clock was looked at."""
+    sweeps.sweep()
     work()
     return len(runs(api, pk))
 
@@ -23,9 +26,9 @@ def started(api: Any, pk: int) -> int:
 def test_a_birthday_at_a_time_of_day_once_a_year(api: Any) -> None:
     trigger = {"type": "date_anniversary", "field": "contact.dob", "offset": "-P3D", "at": "10:00"}
     with time_machine.travel(datetime(2026, 6, 1, 12, tzinfo=UTC), tick=False) as clock:
-        pk = workflow(api, trigger, tag("birthday"))
+        pk = made(api, trigger, add_tag("birthday"))
         who = contact(api, dob="1980-06-20")
-        contact(api, "other@example.com", dob="1980-06-25")
+        contact(api, "other", dob="1980-06-25")
         assert started(api, pk) == 0
         clock.move_to(datetime(2026, 6, 17, 8, 59, tzinfo=UTC))  # 9:59 in London
         assert started(api, pk) == 0
@@ -44,16 +47,16 @@ def test_the_date_of_a_custom_field_in_its_very_year(api: Any) -> None:
     field = "contact.customFields.wedding"
     trigger = {"type": "date_anniversary", "field": field, "repeat": "once"}
     with time_machine.travel(datetime(2026, 6, 1, 12, tzinfo=UTC), tick=False) as clock:
-        pk = workflow(api, trigger, tag())
+        pk = made(api, trigger, add_tag())
         contact(api, customFields={"wedding": "2026-06-20"})
-        contact(api, "old@example.com", customFields={"wedding": "2020-06-20"})
+        contact(api, "old", customFields={"wedding": "2020-06-20"})
         clock.move_to(datetime(2026, 6, 20, 9, tzinfo=UTC))
         assert started(api, pk) == 1
 
 
 def test_a_year_since_the_contact_was_made(api: Any) -> None:
     with time_machine.travel(datetime(2026, 6, 1, 12, tzinfo=UTC), tick=False) as clock:
-        pk = workflow(api, {"type": "date_anniversary", "field": "contact.createdAt"}, tag())
+        pk = made(api, {"type": "date_anniversary", "field": "contact.createdAt"}, add_tag())
         contact(api)
         clock.move_to(datetime(2026, 6, 2, 12, tzinfo=UTC))
         assert started(api, pk) == 0
@@ -63,7 +66,7 @@ def test_a_year_since_the_contact_was_made(api: Any) -> None:
 
 def test_29_february_is_kept_on_the_28th(api: Any) -> None:
     with time_machine.travel(datetime(2026, 2, 1, tzinfo=UTC), tick=False) as clock:
-        pk = workflow(api, {"type": "date_anniversary", "field": "dob"}, tag())
+        pk = made(api, {"type": "date_anniversary", "field": "dob"}, add_tag())
         contact(api, dob="1980-02-29")
         clock.move_to(datetime(2026, 2, 28, 12, tzinfo=UTC))
         assert started(api, pk) == 1
@@ -74,21 +77,21 @@ def test_29_february_is_kept_on_the_28th(api: Any) -> None:
 def test_not_seen_for_a_while(api: Any) -> None:
     begin = datetime(2026, 4, 8, 12, tzinfo=UTC)
     with time_machine.travel(begin, tick=False) as clock:
-        pk = workflow(api, {"type": "inactivity", "duration": "P90D"}, tag())
+        pk = made(api, {"type": "inactivity", "duration": "P90D"}, add_tag())
         who = contact(api)
-        record(api, who, happenedAt="2026-04-08T12:00:00Z")
+        happens(api, who, happenedAt="2026-04-08T12:00:00Z")
         clock.move_to(begin + timedelta(days=89))
         assert started(api, pk) == 0
         clock.move_to(begin + timedelta(days=90, minutes=1))
         assert started(api, pk) == 1
         assert started(api, pk) == 1
-        record(api, who, happenedAt=(begin + timedelta(days=90)).isoformat())
+        happens(api, who, happenedAt=(begin + timedelta(days=90)).isoformat())
         clock.move_to(begin + timedelta(days=181))
         assert started(api, pk) == 2
 
 
 def test_another_system_calls(api: Any) -> None:
-    pk = workflow(api, "webhook", tag("called"))
+    pk = made(api, "webhook", add_tag("called"))
     url = api.get(f"/workflows/{pk}").json()["webhookUrl"]
     path = url[url.index("/hooks/") :]
 
@@ -98,9 +101,9 @@ def test_another_system_calls(api: Any) -> None:
     answer = post(path, b'{"contact": {"emailAddress": "new@example.com"}, "room": 12}')
     assert answer.status_code == 202, answer.content
     work()
-    (run,) = runs(api, pk)
-    assert run["triggerData"] == {"type": "webhook", "data": {"room": 12}}
-    assert tags(api, run["contact"]) == {"called"}
+    told = run(api, pk)
+    assert told["triggerData"] == {"type": "webhook", "data": {"room": 12}}
+    assert tags(api, told["contact"]) == ["called"]
     assert post(path, b"{").status_code == 400
     assert post(path, b"[]").status_code == 422
     assert post(path, b"{}").status_code == 422
@@ -112,15 +115,26 @@ def test_another_system_calls(api: Any) -> None:
     assert api.get("/contacts?emailAddress=a@example.com").json() == []
 
 
+def test_an_address_is_called_no_more_often_than_a_key_may(
+    api: Any, settings: Any, own_counter: None
+) -> None:
+    one, other = (api.get(f"/workflows/{made(api, 'webhook')}").json() for _time in range(2))
+    settings.API_RATE_LIMIT = "2/h"
+    answers = [Client().post(one["webhookUrl"]) for _time in range(3)]
+    answers.append(Client().post(other["webhookUrl"]))
+    assert [answer.status_code for answer in answers] == [400, 400, 429, 400]
+    assert int(answers[2].headers["Retry-After"]) > 0
+
+
 def test_by_hand(api: Any) -> None:
-    pk = workflow(api, "manual", tag())
+    pk = made(api, "manual", add_tag())
     who = contact(api)
     answer = api.post(f"/workflows/{pk}/runs", {"contact": who, "data": {"why": "asked"}})
     assert answer.status_code == 201
     assert answer.json()["status"] == "pending"
     work()
-    assert runs(api, pk)[0]["status"] == "completed"
-    other = workflow(api, "contact_created")
+    assert run(api, pk)["status"] == "completed"
+    other = made(api, "contact_created")
     assert api.post(f"/workflows/{other}/runs", {"contact": who}).status_code == 409
 
 
