@@ -13,14 +13,39 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from contacts import consent
 from contacts.models import Contact
+from workflows import inputs
 from workflows.messages import configuration, quiet, templates, values
 from workflows.messages.errors import Misconfigured, Refusal, Unavailable
 from workflows.messages.models import Channel, Message, MessageSettings
 from workflows.messages.templates import TooMuch
-from workflows.steps.base import CleanContext, Done, GiveUp, Moment, Outcome, Retry, Step, Wait
+from workflows.steps.base import (
+    CleanContext,
+    Done,
+    Family,
+    GiveUp,
+    Moment,
+    Outcome,
+    Retry,
+    Step,
+    Wait,
+)
+
+COMMON: inputs.Form = (
+    inputs.YesNo(
+        "transactional",
+        gettext_lazy("Transactional"),
+        help=gettext_lazy(
+            "About something they asked for, such as a booking: also for those who unsubscribed, "
+            "and at night."
+        ),
+    ),
+    inputs.QuietHours("quietHours", gettext_lazy("Quiet hours")),
+)
+"""What people fill in for every channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +64,7 @@ class MessageStep(Step):
     """Sends a message to the run's contact, at least once; see docs/messages.md."""
 
     external = True
+    family = Family.MESSAGES
     channel: ClassVar[Channel]
     missing: ClassVar[str | Promise]
     """What to say of a contact without an address."""

@@ -12,14 +12,20 @@ from contacts import services
 from contacts.models import Tag
 from contacts.services.tags import MANAGED
 from contacts.services.values import read_tag_name
-from workflows import checks
-from workflows.steps.base import CleanContext, Done, GiveUp, Moment, Outcome, Step, step
+from workflows import checks, inputs
+from workflows.steps.base import CleanContext, Done, Family, GiveUp, Moment, Outcome, Step, step
+from workflows.words import Said
 
 
 class TagStep(Step):
     """`{"tag": "VIP"}`."""
 
     keys = frozenset({"tag"})
+    family = Family.CONTACT
+    form = (inputs.Tag("tag", gettext_lazy("Tag"), required=True),)
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return str(data["tag"])
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()
@@ -41,6 +47,8 @@ class AddTag(TagStep):
 
     type = "add_tag"
     label = gettext_lazy("Add a tag")
+    hint = gettext_lazy("Puts a word on the contact, for segments and filters to find.")
+    icon = "sell"
 
     def run(self, moment: Moment) -> Outcome:
         refuse_redacted(moment)
@@ -56,6 +64,8 @@ class RemoveTag(TagStep):
 
     type = "remove_tag"
     label = gettext_lazy("Remove a tag")
+    hint = gettext_lazy("Takes a word off the contact.")
+    icon = "label_off"
 
     def run(self, moment: Moment) -> Outcome:
         removed = services.untag(

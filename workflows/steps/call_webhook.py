@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -14,8 +15,10 @@ from django.utils.translation import gettext_lazy
 from crm import outbound
 from crm.api.json import dumps
 from crm.api.json import moment as told_moment
+from workflows import inputs
 from workflows.messages import configuration, templates, values
 from workflows.steps.base import CleanContext, Done, GiveUp, Moment, Outcome, Retry, Step, step
+from workflows.words import Said
 
 MAX_HEADERS = 20
 MAX_DATA = 64 * 1024
@@ -36,7 +39,23 @@ class CallWebhook(Step):
     type = "call_webhook"
     label = gettext_lazy("Call another system")
     keys = frozenset({"url", "data", "headers"})
+    hint = gettext_lazy("Tells another system by a signed request to an address of its own.")
+    icon = "webhook"
+    form = (
+        inputs.Text("url", gettext_lazy("Address"), required=True, longest=2000),
+        inputs.Object(
+            "data",
+            gettext_lazy("Data"),
+            help=gettext_lazy(
+                "Sent beside the contact and the activity. Texts may name variables."
+            ),
+        ),
+        inputs.Object("headers", gettext_lazy("Headers")),
+    )
     external = True
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return str(urlsplit(data["url"]).hostname or data["url"])
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors: dict[str, Any] = {}

@@ -7,9 +7,12 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
+from contacts.rules import Finding
 from contacts.rules.subjects import gather
-from workflows import checks
-from workflows.steps.base import Branch, CleanContext, Moment, Outcome, Step, step
+from workflows import checks, inputs
+from workflows.rulebook import EVERYONE
+from workflows.steps.base import Branch, CleanContext, Family, Moment, Outcome, Step, step
+from workflows.words import Said
 
 
 @step
@@ -20,7 +23,15 @@ class Condition(Step):
     label = gettext_lazy("Condition")
     keys = frozenset({"conditions"})
     paths = ("then", "else")
+    hint = gettext_lazy("Goes one way when the contact fits, and another when not.")
+    family = Family.FLOW
+    icon = "call_split"
+    form = (inputs.Rule("conditions", gettext_lazy("If"), required=True),)
+    blank = {"conditions": EVERYONE}
     light = True
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return said.rule(data["conditions"])
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()
@@ -40,3 +51,6 @@ class Condition(Step):
         held = moment.rule(moment.data["conditions"]).holds(moment.subject)
         path = "then" if held else "else"
         return Branch(path, {"path": path})
+
+    def explain(self, moment: Moment) -> Sequence[Finding]:
+        return moment.rule(moment.data["conditions"]).explain(moment.subject)

@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy
 from activities import services
 from activities.models import MAX_SPEND
 from organisations.models import validate_currency
-from workflows import checks, texts
-from workflows.steps.base import CleanContext, Done, Moment, Outcome, Step, step
+from workflows import checks, inputs, texts
+from workflows.steps.base import CleanContext, Done, Family, Moment, Outcome, Step, step
+from workflows.words import Said
 
 SOURCE = "workflow"
 
@@ -25,6 +26,24 @@ class CreateActivity(Step):
     type = "create_activity"
     label = gettext_lazy("Record an activity")
     keys = frozenset({"activityType", "spend", "currencyCode", "source", "data"})
+    hint = gettext_lazy("Writes into the contact's history.")
+    family = Family.CONTACT
+    icon = "add_task"
+    form = (
+        inputs.ActivityType("activityType", gettext_lazy("Type"), required=True),
+        inputs.Money("spend", gettext_lazy("Spend")),
+        inputs.Text(
+            "source",
+            gettext_lazy("Source"),
+            longest=100,
+            help=gettext_lazy("Where it is said to come from; “workflow” without."),
+        ),
+        inputs.Object("data", gettext_lazy("Data"), help=gettext_lazy("Texts may name variables.")),
+    )
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        spend = f" · {said.money(data, 'spend')}" if data.get("spend") else ""
+        return f"{data['activityType']}{spend}"
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()

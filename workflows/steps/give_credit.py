@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy
 
 from activities.models import MAX_SPEND
 from organisations.models import validate_currency
-from workflows import checks
+from workflows import checks, inputs
 from workflows.steps.add_tag import refuse_redacted
-from workflows.steps.base import CleanContext, Done, Moment, Outcome, Step, step
+from workflows.steps.base import CleanContext, Done, Family, Moment, Outcome, Step, step
+from workflows.words import Said, length, line
 
 
 @step
@@ -23,6 +24,31 @@ class GiveCredit(Step):
     type = "give_credit"
     label = gettext_lazy("Give credit")
     keys = frozenset({"amount", "currencyCode", "expiresAfter", "reason"})
+    hint = gettext_lazy("Money that the contact can spend with you.")
+    family = Family.CONTACT
+    icon = "savings"
+    form = (
+        inputs.Money("amount", gettext_lazy("Amount"), required=True),
+        inputs.Length(
+            "expiresAfter",
+            gettext_lazy("Expires after"),
+            help=gettext_lazy("Empty: it does not expire."),
+        ),
+        inputs.Text(
+            "reason",
+            gettext_lazy("Reason"),
+            longest=200,
+            help=gettext_lazy("Shown in the ledger; the name of the workflow without."),
+        ),
+    )
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        told = [said.money(data, "amount")]
+        if data.get("expiresAfter"):
+            told.append(_("expires after %(length)s") % {"length": length(data["expiresAfter"])})
+        if data.get("reason"):
+            told.append(line(data["reason"]))
+        return ", ".join(told)
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()

@@ -15,11 +15,22 @@ from django.utils.translation import gettext_lazy
 
 from organisations import roles
 from organisations.models import Membership, Organisation
-from workflows import alerts
+from workflows import alerts, inputs
 from workflows.messages import configuration, mail, templates, values
 from workflows.messages.errors import Misconfigured, Refusal, Unavailable
 from workflows.messages.step import check_template
-from workflows.steps.base import CleanContext, Done, GiveUp, Moment, Outcome, Step, Wait, step
+from workflows.steps.base import (
+    CleanContext,
+    Done,
+    Family,
+    GiveUp,
+    Moment,
+    Outcome,
+    Step,
+    Wait,
+    step,
+)
+from workflows.words import Said, line
 
 EVERYONE = "Everyone"
 TRIES = 5
@@ -33,7 +44,26 @@ class NotifyStaff(Step):
     type = "notify_staff"
     label = gettext_lazy("Tell the staff")
     keys = frozenset({"title", "text", "role"})
+    hint = gettext_lazy("An alert on the first page, and an e-mail to those of a role.")
+    family = Family.MESSAGES
+    icon = "notifications"
+    form = (
+        inputs.Template("title", gettext_lazy("Title"), required=True),
+        inputs.Template("text", gettext_lazy("Text"), rows=5),
+        inputs.Choice(
+            "role",
+            gettext_lazy("E-mail to"),
+            options=[
+                ("", gettext_lazy("Nobody, only the alert")),
+                (EVERYONE, gettext_lazy("Everyone")),
+                *((role, role) for role in roles.ROLES),
+            ],
+        ),
+    )
     external = True
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return line(data["title"])
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors: dict[str, Any] = {}

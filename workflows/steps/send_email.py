@@ -11,10 +11,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.models import Contact
+from workflows import inputs
 from workflows.messages import configuration, mail, templates
 from workflows.messages.models import Channel, MessageSettings
-from workflows.messages.step import Composed, MessageStep, check_common, check_template
+from workflows.messages.step import (
+    COMMON,
+    Composed,
+    MessageStep,
+    check_common,
+    check_template,
+)
 from workflows.steps.base import CleanContext, Moment, step
+from workflows.words import Said, line
 
 FORMATS = ("html", "text")
 
@@ -26,8 +34,23 @@ class SendEmail(MessageStep):
     type = "send_email"
     label = gettext_lazy("Send an e-mail")
     keys = frozenset({"subject", "body", "format", "transactional", "quietHours"})
+    hint = gettext_lazy("To the contact, unless they unsubscribed.")
+    icon = "mail"
+    form = (
+        inputs.Template("subject", gettext_lazy("Subject"), required=True),
+        inputs.Template("body", gettext_lazy("Text"), rows=12, required=True),
+        inputs.Choice(
+            "format",
+            gettext_lazy("Written as"),
+            options=[("", gettext_lazy("HTML")), ("text", gettext_lazy("Plain text"))],
+        ),
+        *COMMON,
+    )
     channel = Channel.EMAIL
     missing = gettext_lazy("The contact has no e-mail address.")
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return line(data["subject"])
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors: dict[str, Any] = {}

@@ -10,11 +10,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.models import Contact
+from workflows import inputs
 from workflows.messages import sms, templates
 from workflows.messages.errors import Refusal
 from workflows.messages.models import Channel, MessageSettings
-from workflows.messages.step import Composed, MessageStep, check_common, check_template
+from workflows.messages.step import (
+    COMMON,
+    Composed,
+    MessageStep,
+    check_common,
+    check_template,
+)
 from workflows.steps.base import CleanContext, Moment, step
+from workflows.words import Said, line
 
 
 @step
@@ -24,8 +32,14 @@ class SendSms(MessageStep):
     type = "send_sms"
     label = gettext_lazy("Send an SMS")
     keys = frozenset({"text", "transactional", "quietHours"})
+    hint = gettext_lazy("To the contact's phone, unless they unsubscribed.")
+    icon = "sms"
+    form = (inputs.Template("text", gettext_lazy("Text"), rows=4, required=True), *COMMON)
     channel = Channel.SMS
     missing = gettext_lazy("The contact has no phone number.")
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return line(data["text"])
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors: dict[str, Any] = {}

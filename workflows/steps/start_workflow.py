@@ -8,9 +8,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from workflows import causes, checks
+from workflows import causes, checks, inputs
 from workflows.models import Workflow
 from workflows.steps.base import CleanContext, Done, GiveUp, Moment, Outcome, Step, step
+from workflows.words import Said
 
 
 @step
@@ -20,7 +21,13 @@ class StartWorkflow(Step):
     type = "start_workflow"
     label = gettext_lazy("Start another workflow")
     keys = frozenset({"workflow"})
+    hint = gettext_lazy("The contact goes through that one too, beside this.")
+    icon = "account_tree"
+    form = (inputs.OtherWorkflow("workflow", gettext_lazy("Workflow"), required=True),)
     refers = {"workflow": "workflows.Workflow"}
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return said.workflow(data["workflow"])
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()

@@ -16,8 +16,9 @@ from contacts.serializers import ContactSerializer
 from contacts.services import values as values_of_contacts
 from crm.api.errors import violations
 from organisations.models import Organisation
-from workflows import checks, texts
-from workflows.steps.base import CleanContext, Done, Moment, Outcome, Step, step
+from workflows import checks, inputs, texts
+from workflows.steps.base import CleanContext, Done, Family, Moment, Outcome, Step, step
+from workflows.words import Said, several
 
 
 @step
@@ -28,6 +29,15 @@ class UpdateContact(Step):
     type = "update_contact"
     label = gettext_lazy("Change the contact")
     keys = frozenset({"values"})
+    hint = gettext_lazy("Writes fields of the contact, custom fields too.")
+    family = Family.CONTACT
+    icon = "edit"
+    form = (inputs.ContactValues("values", gettext_lazy("Fields"), required=True),)
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        values = dict(data["values"])
+        values |= values.pop("customFields", {})
+        return several([f"{name} = {value}" for name, value in values.items()])
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()

@@ -9,8 +9,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from workflows import checks, dates
-from workflows.steps.base import CleanContext, Done, Moment, Outcome, Step, Wait, step
+from workflows import checks, dates, inputs
+from workflows.steps.base import CleanContext, Done, Family, Moment, Outcome, Step, Wait, step
+from workflows.words import Said, length, near
 
 
 @step
@@ -25,7 +26,45 @@ class WaitStep(Step):
     type = "wait"
     label = gettext_lazy("Wait")
     keys = frozenset({"duration", "until", "field", "offset", "at"})
+    hint = gettext_lazy("For a while, until a time of day, or until a date.")
+    family = Family.FLOW
+    icon = "hourglass_top"
+    form = (
+        inputs.Way(
+            gettext_lazy("For a while"),
+            (
+                inputs.Length("duration", gettext_lazy("For")),
+                inputs.Clock(
+                    "until",
+                    gettext_lazy("Then until"),
+                    help=gettext_lazy("A time of the contact's day."),
+                ),
+            ),
+        ),
+        inputs.Way(
+            gettext_lazy("Until a date"),
+            (
+                inputs.DateField("field", gettext_lazy("Date"), required=True),
+                inputs.Offset("offset", gettext_lazy("Before or after it")),
+                inputs.Clock("at", gettext_lazy("At")),
+            ),
+        ),
+    )
+    blank = {"duration": "P1D"}
     light = True
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        if data.get("field"):
+            return _("Until %(date)s") % {"date": near(data)}
+        told = length(data["duration"]) if data.get("duration") else ""
+        if data.get("until"):
+            until = _("until %(clock)s") % {"clock": data["until"]}
+            told = (
+                _("%(length)s, then %(until)s") % {"length": told, "until": until}
+                if told
+                else (until.capitalize())
+            )
+        return told
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()

@@ -6,12 +6,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from activities.models import Activity
 from contacts.rules import Subject
-from workflows import checks
-from workflows.steps.base import Branch, CleanContext, Moment, Outcome, Step, WaitFor, step
+from workflows import checks, inputs
+from workflows.steps.base import (
+    Branch,
+    CleanContext,
+    Family,
+    Moment,
+    Outcome,
+    Step,
+    WaitFor,
+    step,
+)
+from workflows.words import Said, length, several
 
 MOST = 100
 """How many activities are looked at for one that fits the conditions."""
@@ -28,6 +39,19 @@ class WaitForStep(Step):
     label = gettext_lazy("Wait for an activity")
     keys = frozenset({"activityTypes", "conditions", "timeout"})
     paths = ("then", "else")
+    hint = gettext_lazy("Until the contact does something, or the time is over.")
+    family = Family.FLOW
+    icon = "pending_actions"
+    form = (
+        inputs.ActivityTypes("activityTypes", gettext_lazy("For any of"), required=True),
+        inputs.Rule("conditions", gettext_lazy("That fits"), about=("contact", "activity")),
+        inputs.Length("timeout", gettext_lazy("At most"), required=True),
+    )
+    blank = {"timeout": "P7D"}
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        told = {"types": several(data["activityTypes"]), "length": length(data["timeout"])}
+        return _("%(types)s, at most %(length)s") % told
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext as gettext_now
 from django.utils.translation import gettext_lazy as _
 
 from activities.models import GIFT_CARD_REGISTERED, Activity
 from activities.types import BUILT_IN_ORDERS, Ledger
-from workflows import checks, events
+from workflows import checks, events, inputs
 from workflows.steps.base import CleanContext
-from workflows.triggers.base import Happening, Trigger, trigger
+from workflows.triggers.base import Family, Happening, Trigger, trigger
+from workflows.words import Said, several
 
 BOOKING = "Booking"
 MEMBERSHIP_STARTED = "Membership started"
@@ -23,6 +25,7 @@ class ActivityTrigger(Trigger):
 
     event = events.ACTIVITY_CREATED
     about = ("contact", "activity")
+    family = Family.ACTIVITY
 
     def takes(self, data: Mapping[str, Any], happening: Happening) -> bool:
         activity = happening.activity
@@ -61,7 +64,17 @@ class ActivityCreated(ActivityTrigger):
 
     type = "activity_created"
     label = _("An activity is recorded")
+    hint = _("Of any type, or of those that you choose.")
+    icon = "bolt"
     keys = frozenset({"activityTypes"})
+    form = (
+        inputs.ActivityTypes(
+            "activityTypes", _("Of any of these types"), help=_("None chosen: of any type.")
+        ),
+    )
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return several(data.get("activityTypes"))
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()
@@ -88,6 +101,8 @@ class OrderCreated(ActivityTrigger):
 
     type = "order_created"
     label = _("An order is placed")
+    hint = _("A purchase, or another type that counts as an order.")
+    icon = "shopping_cart"
 
     def listens(self, data: Mapping[str, Any]) -> Sequence[str]:
         return ORDERS
@@ -102,6 +117,8 @@ class CustomerCreated(ActivityTrigger):
 
     type = "customer_created"
     label = _("A contact becomes a customer (first order)")
+    hint = _("The first order, whenever the contact came.")
+    icon = "person_celebrate"
 
     def listens(self, data: Mapping[str, Any]) -> Sequence[str]:
         return ORDERS
@@ -117,6 +134,8 @@ class BookingCreated(ActivityTrigger):
 
     type = "booking_created"
     label = _("A booking is made")
+    hint = _("The first time that a booking is told of.")
+    icon = "hotel"
 
     def listens(self, data: Mapping[str, Any]) -> Sequence[str]:
         return [events.of_type(BOOKING), events.WITH_BOOKING]
@@ -136,6 +155,8 @@ class GiftCardPurchased(ActivityTrigger):
 
     type = "gift_card_purchased"
     label = _("A gift card is bought")
+    hint = _("A gift card is registered, or an order names one.")
+    icon = "card_giftcard"
 
     def listens(self, data: Mapping[str, Any]) -> Sequence[str]:
         return [events.of_type(GIFT_CARD_REGISTERED), events.WITH_GIFT_CARD]
@@ -157,6 +178,8 @@ class MemberCreated(ActivityTrigger):
 
     type = "member_created"
     label = _("A contact becomes a member")
+    hint = _("A membership has started.")
+    icon = "card_membership"
 
     def listens(self, data: Mapping[str, Any]) -> Sequence[str]:
         return [events.of_type(MEMBERSHIP_STARTED)]
@@ -172,7 +195,19 @@ class SubscriptionCreated(ActivityTrigger):
 
     type = "subscription_created"
     label = _("A subscription begins")
+    hint = _("An activity by which a subscription begins.")
+    icon = "autorenew"
     keys = frozenset({"activityTypes"})
+    form = (
+        inputs.ActivityTypes(
+            "activityTypes",
+            _("By an activity of any of these types"),
+            help=_("None chosen: “Subscription started” or “Subscription created”."),
+        ),
+    )
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return several(data.get("activityTypes"))
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         ActivityCreated().clean(data, context)
@@ -191,9 +226,24 @@ class BookingStatusChanged(Trigger):
 
     type = "booking_status_changed"
     label = _("A booking's status changes")
+    hint = _("Confirmed, cancelled, or whatever your system calls it.")
+    icon = "published_with_changes"
     event = events.BOOKING_STATUS_CHANGED
     keys = frozenset({"from", "to"})
     about = ("contact", "activity")
+    family = Family.ACTIVITY
+    form = (
+        inputs.Lines("from", _("From"), help=_("One on each line; empty: from any.")),
+        inputs.Lines("to", _("To"), help=_("One on each line; empty: to any.")),
+    )
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        told = {key: several(_statuses(data.get(key))) for key in ("from", "to")}
+        if told["from"] and told["to"]:
+            return gettext_now("From %(from)s to %(to)s") % told
+        if told["from"] or told["to"]:
+            return (gettext_now("To %(to)s") if told["to"] else gettext_now("From %(from)s")) % told
+        return ""
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()

@@ -15,9 +15,10 @@ from contacts.models import ContactTag
 from contacts.querysets import ContactQuerySet
 from contacts.segments.models import Segment
 from contacts.serializers import ContactSerializer
-from workflows import checks, events
+from workflows import checks, events, inputs
 from workflows.steps.base import CleanContext
 from workflows.triggers.base import Happening, Trigger, trigger
+from workflows.words import Said, several
 
 
 @trigger
@@ -26,6 +27,8 @@ class ContactCreated(Trigger):
 
     type = "contact_created"
     label = gettext_lazy("A contact is created")
+    hint = gettext_lazy("From whichever door but an import of history.")
+    icon = "person_add"
     event = events.CONTACT_CREATED
 
 
@@ -35,8 +38,18 @@ class ContactUpdated(Trigger):
 
     type = "contact_updated"
     label = gettext_lazy("A contact changes")
+    hint = gettext_lazy("Any field, or those that you choose.")
+    icon = "manage_accounts"
     event = events.CONTACT_UPDATED
     keys = frozenset({"fields"})
+    form = (
+        inputs.ContactFields(
+            "fields", gettext_lazy("Any of these fields"), help=gettext_lazy("None chosen: any.")
+        ),
+    )
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return several(data.get("fields"))
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()
@@ -71,6 +84,10 @@ class TagTrigger(Trigger):
     """`{"tag": "VIP"}`; any tag without."""
 
     keys = frozenset({"tag"})
+    form = (inputs.Tag("tag", gettext_lazy("Tag"), help=gettext_lazy("Empty: any tag.")),)
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return str(data.get("tag") or "")
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         if data.get("tag") is not None:
@@ -95,6 +112,8 @@ class TagAdded(TagTrigger):
 
     type = "tag_added"
     label = gettext_lazy("A tag is put on")
+    hint = gettext_lazy("By hand, by a segment, or by another workflow.")
+    icon = "sell"
     event = events.TAG_ADDED
 
     def existing(
@@ -112,6 +131,8 @@ class TagRemoved(TagTrigger):
 
     type = "tag_removed"
     label = gettext_lazy("A tag is taken off")
+    hint = gettext_lazy("By hand, by a segment, or by another workflow.")
+    icon = "label_off"
     event = events.TAG_REMOVED
     momentary = True
 
@@ -120,7 +141,11 @@ class SegmentTrigger(Trigger):
     """`{"segment": 12}`."""
 
     keys = frozenset({"segment"})
+    form = (inputs.Segment("segment", gettext_lazy("Segment"), required=True),)
     refers = {"segment": "contacts.Segment"}
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return said.segment(data["segment"])
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()
@@ -149,6 +174,8 @@ class SegmentEntered(SegmentTrigger):
 
     type = "segment_entered"
     label = gettext_lazy("A contact enters a segment")
+    hint = gettext_lazy("They fit its rule, and did not before.")
+    icon = "login"
     event = events.SEGMENT_ENTERED
 
     def existing(
@@ -166,6 +193,8 @@ class SegmentLeft(SegmentTrigger):
 
     type = "segment_left"
     label = gettext_lazy("A contact leaves a segment")
+    hint = gettext_lazy("They fitted its rule, and do no longer.")
+    icon = "logout"
     event = events.SEGMENT_LEFT
     momentary = True
 
@@ -176,5 +205,7 @@ class ReferralCompleted(Trigger):
 
     type = "referral_completed"
     label = gettext_lazy("A referral is completed")
+    hint = gettext_lazy("Whoever the contact invited came.")
+    icon = "share"
     event = events.REFERRAL_COMPLETED
     momentary = True

@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from workflows import events
-from workflows.triggers.base import Trigger, trigger
+from workflows.triggers.base import Family, Trigger, trigger
 
 
 class Direct(Trigger):
     """One that needs nobody to tell it."""
+
+    family = Family.DIRECT
 
     def listens(self, data: object) -> list[str]:
         return []
@@ -21,6 +23,8 @@ class Webhook(Direct):
 
     type = "webhook"
     label = _("Another system calls its address")
+    hint = _("The address is shown here once the workflow is saved.")
+    icon = "webhook"
     event = events.WEBHOOK
 
 
@@ -30,4 +34,6 @@ class Manual(Direct):
 
     type = "manual"
     label = _("Somebody starts it")
+    hint = _("Somebody, or a program over the API, lets a contact in.")
+    icon = "touch_app"
     event = events.MANUAL

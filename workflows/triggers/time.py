@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy
 
 from contacts.querysets import ContactQuerySet
 from contacts.rules.durations import Duration
-from workflows import checks, dates, events
+from workflows import checks, dates, events, inputs
 from workflows.steps.base import CleanContext
-from workflows.triggers.base import Trigger, trigger
+from workflows.triggers.base import Family, Trigger, trigger
+from workflows.words import Said, length, near
 
 REPEATS = ("yearly", "once")
 _DATES = ("contact.dob", "contact.createdAt")
@@ -32,6 +33,25 @@ class DateAnniversary(Trigger):
     event = events.DATE_ANNIVERSARY
     momentary = True
     keys = frozenset({"field", "offset", "repeat", "at"})
+    hint = gettext_lazy("A birthday, or another date that the contact has.")
+    family = Family.TIME
+    icon = "cake"
+    form = (
+        inputs.DateField("field", gettext_lazy("Date"), required=True, recurring=True),
+        inputs.Offset("offset", gettext_lazy("Before or after it")),
+        inputs.Choice(
+            "repeat",
+            gettext_lazy("How often"),
+            options=[("", gettext_lazy("Every year")), ("once", gettext_lazy("Once"))],
+        ),
+        inputs.Clock(
+            "at", gettext_lazy("At"), help=gettext_lazy("Of the contact's day; 09:00 without.")
+        ),
+    )
+    blank = {"field": "contact.dob"}
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return near(data).capitalize()
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()
@@ -66,6 +86,14 @@ class Inactivity(Trigger):
     label = gettext_lazy("A contact is not seen for a while")
     event = events.INACTIVITY
     keys = frozenset({"duration"})
+    hint = gettext_lazy("No activity for so long.")
+    family = Family.TIME
+    icon = "bedtime"
+    form = (inputs.Length("duration", gettext_lazy("For"), required=True),)
+    blank = {"duration": "P90D"}
+
+    def summary(self, data: Mapping[str, Any], said: Said) -> str:
+        return length(data["duration"])
 
     def clean(self, data: Mapping[str, Any], context: CleanContext) -> None:
         errors = checks.Errors()
