@@ -147,6 +147,10 @@ class TallyClause(Clause):
     def found(self, subject: Subject) -> int:
         return next(iter(subject.fact(TALLIES, self.tally)), 0)
 
+    def found_said(self, subject: Subject, currency_code: str) -> str:
+        found, tally = self.found(subject), self.tally
+        return money.show(found, tally.currency_code or currency_code) if tally.sums else str(found)
+
     def holds(self, subject: Subject) -> bool:
         found = self.found(subject)
         wanted: int = self.operand

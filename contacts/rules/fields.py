@@ -221,9 +221,15 @@ class Clause:
         return words.clause(self, currency_code)
 
     def found(self, subject: Subject) -> Any:
-        """What the subject has there, for people and JSON to read."""
+        """What the subject has there, as JSON tells it."""
         shown = list(self.field.shown(subject))
         return shown if len(shown) > 1 else next(iter(shown), None)
+
+    def found_said(self, subject: Subject, currency_code: str) -> str:
+        """The same in words; empty for nothing."""
+        from contacts.rules import words
+
+        return words.found(self, self.found(subject), currency_code)
 
 
 class FieldClause(Clause):

@@ -31,7 +31,8 @@ MOST_IN_ALL = 3 * MOST_CLAUSES
 @dataclass(frozen=True)
 class Finding:
     """What became of one condition: `path` is where it stands in the rule (`all.0`), `found` what
-    the contact has there: null, a value, or a list of several."""
+    the contact has there: null, a value, or a list of several. `said` and `found_said` are the
+    condition and that in words."""
 
     path: str
     field: str
@@ -41,6 +42,8 @@ class Finding:
     value: Any
     found: Any
     holds: bool
+    said: str
+    found_said: str
 
 
 class Rule:
@@ -109,6 +112,7 @@ class Rule:
     def explain(self, subject: Subject) -> list[Finding]:
         """Each condition, with what was found and whether it held."""
         subject.expect(self.needs)
+        code = self.organisation.currency_code
         return [
             Finding(
                 path=clause.path.rstrip("."),
@@ -119,6 +123,8 @@ class Rule:
                 value=clause.value,
                 found=clause.found(subject),
                 holds=clause.holds(subject),
+                said=clause.said(code),
+                found_said=clause.found_said(subject, code),
             )
             for clause in self.clauses
         ]

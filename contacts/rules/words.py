@@ -6,6 +6,7 @@ import datetime
 import re
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -79,10 +80,7 @@ def group(said: Group, currency_code: str, *, within: bool = False) -> str:
 
 def clause(said: Clause, currency_code: str) -> str:
     """`Total spend is at least £45.00`."""
-    _head, by_currency, code = said.field.name.rpartition("ByCurrency.")
-    shown = value(
-        said.field.type, said.operator, said.value, code if by_currency else currency_code
-    )
+    shown = value(said.field.type, said.operator, said.value, _currency(said, currency_code))
     return " ".join(filter(None, (str(said.field.label), str(said.operator.label), shown)))
 
 
@@ -99,6 +97,19 @@ def value(kind: ValueType, operator: Operator, given: Any, currency_code: str) -
         case "many":
             return several([_one(kind, one, currency_code) for one in given])
     return _one(kind, given, currency_code)
+
+
+def found(asked: Clause, given: Any, currency_code: str) -> str:
+    """What somebody has in the field of a condition: null, a value, or a list."""
+    values = given if isinstance(given, list) else [] if given is None else [given]
+    code = _currency(asked, currency_code)
+    return several([_one(asked.field.type, one, code) for one in values])
+
+
+def _currency(said: Clause, currency_code: str) -> str:
+    """Of the money in a field: `contact.spendByCurrency.EUR` names its own."""
+    _head, by_currency, code = said.field.name.rpartition("ByCurrency.")
+    return code if by_currency else currency_code
 
 
 def several(texts: list[str]) -> str:
@@ -118,6 +129,7 @@ def _one(kind: ValueType, given: Any, currency_code: str) -> str:
     if kind.name == "money":
         return money.show(int(given), currency_code)
     if kind.name in ("date", "datetime") and isinstance(given, str):
-        found: datetime.date | None = parse_date(given) or parse_datetime(given)
-        return date_format(found, "DATE_FORMAT") if found is not None else given
-    return str(given)
+        given = parse_date(given) or parse_datetime(given) or given
+    if isinstance(given, datetime.datetime) and timezone.is_aware(given):
+        given = timezone.localtime(given)
+    return date_format(given, "DATE_FORMAT") if isinstance(given, datetime.date) else str(given)

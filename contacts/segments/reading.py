@@ -114,4 +114,6 @@ def finding(one: Finding) -> dict[str, Any]:
         "value": one.value,
         "found": one.found,
         "holds": one.holds,
+        "said": one.said,
+        "foundSaid": one.found_said,
     }

@@ -90,6 +90,8 @@ class FindingSerializer(Serializer):
         allow_null=True, help_text=_("What the contact has there: null, a value, or several.")
     )
     holds = serializers.BooleanField()
+    said = CharField(help_text=_("The condition in words."))
+    found_said = CharField(allow_blank=True, help_text=_("`found` in words."))
 
 
 class MembershipSerializer(Serializer):

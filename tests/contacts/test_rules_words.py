@@ -10,6 +10,7 @@ from contacts import rules
 from contacts.rules import words
 from contacts.segments import services as segments
 from organisations.models import Organisation
+from tests.admin import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -97,3 +98,20 @@ def test_groups_in_words(organisation: Organisation, data: Any, expected: str) -
         return {kind: [clauses(one) for one in members] for kind, members in node.items()}
 
     assert said(organisation, clauses(data)).replace("First name is ", "") == expected
+
+
+def test_what_a_contact_has_in_words(organisation: Organisation) -> None:
+    jane = rows.contact(organisation, dob="1980-03-03", tags=["VIP", "Wine"])
+    rows.activity(organisation, contact=jane, spend=4500)
+    asked = [
+        {"field": "contact.totalSpend", "operator": "gte", "value": 1},
+        {"field": "contact.dob", "operator": "is_set"},
+        {"field": "contact.tags", "operator": "contains", "value": "VIP"},
+        {"field": "contact.firstName", "operator": "is_set"},
+        {"field": "contact.spendByCurrency.EUR", "operator": "gte", "value": 1},
+        {"field": "activities", "operator": "sum_gte", "value": 1},
+        {"field": "activities", "operator": "count_gte", "value": 1},
+    ]
+    rule = rules.parse({"all": asked}, organisation=organisation)
+    told = [one.found_said for one in rule.explain(rules.Subject(jane))]
+    assert told == ["£45.00", "3 Mar 1980", "VIP, Wine", "", "€0.00", "£45.00", "1"]

@@ -373,6 +373,8 @@ def test_how_a_contact_stands(api: Any) -> None:
                     "value": 2,
                     "found": 1,
                     "holds": False,
+                    "said": "Orders is at least 2",
+                    "foundSaid": "1",
                 },
                 {
                     "path": "all.1.any.0",
@@ -383,6 +385,8 @@ def test_how_a_contact_stands(api: Any) -> None:
                     "value": "VIP",
                     "found": ["VIP", "Wine"],
                     "holds": True,
+                    "said": "Tags contains VIP",
+                    "foundSaid": "VIP, Wine",
                 },
             ],
         }
