@@ -138,6 +138,9 @@ class SimulatedStepSerializer(Serializer):
     at = DateTimeField(help_text=_("When, by the clock of the simulation."))
     output = serializers.DictField()
     error = CharField(allow_blank=True)
+    conditions = serializers.ListField(
+        child=serializers.DictField(), help_text=_("What became of those of a condition step.")
+    )
 
 
 class SimulationSerializer(Serializer):

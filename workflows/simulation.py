@@ -7,6 +7,7 @@ the steps after it see the time to which it would have been.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from activities.models import Activity
 from contacts.models import Contact
+from contacts.rules import Finding
 from contacts.segments import reading
 from crm.api import json
 from crm.errors import Conflict
@@ -37,29 +39,35 @@ EXPECTED = (GiveUp, Retry, ValidationError, Conflict)
 
 
 def simulate(
-    *, workflow: Workflow, contact: Contact, activity: Activity | None = None
+    *,
+    workflow: Workflow,
+    contact: Contact,
+    activity: Activity | None = None,
+    at: datetime | None = None,
 ) -> dict[str, Any]:
-    """The path, the waits with their dates, and the messages rendered. Writes nothing, sends
-    nothing, asks nobody.
+    """The path, the waits with their dates, and the messages rendered, as if it were `at` (now
+    without). Writes nothing, sends nothing, asks nobody.
 
     `starts` says whether the trigger and its conditions would let the contact in, given the
-    activity, and `conditions` what became of each of them.
+    activity, and `conditions` what became of each of them; those of a step are with the step.
     """
     with transaction.atomic(), causes.quiet():
         try:
-            return _Simulation(workflow, contact, activity).told()
+            return _Simulation(workflow, contact, activity, at or timezone.now()).told()
         finally:
             transaction.set_rollback(True)
 
 
 class _Simulation:
-    def __init__(self, workflow: Workflow, contact: Contact, activity: Activity | None) -> None:
+    def __init__(
+        self, workflow: Workflow, contact: Contact, activity: Activity | None, at: datetime
+    ) -> None:
         self.workflow, self.contact, self.activity = workflow, contact, activity
         self.organisation = contact.organisation
         self.version = reentry.current_version(workflow)
         self.program = Program(self.version.steps)
         self.rulebook = Rulebook()
-        self.clock = timezone.now()
+        self.clock = at
         self.path: list[dict[str, Any]] = []
         self.error = ""
 
@@ -98,8 +106,7 @@ class _Simulation:
         except ValidationError as error:
             self.error = " ".join(error.messages)
             return False, []
-        findings = [values.as_json(reading.finding(one)) for one in rule.explain(subject)]
-        return takes and rule.holds(subject), findings
+        return takes and rule.holds(subject), _told(rule.explain(subject))
 
     def _run(self) -> None:
         run = Run(
@@ -125,22 +132,24 @@ class _Simulation:
         contacts = Contact.objects.for_organisation(self.organisation).select_related("rollup")
         self.contact = contacts.resolve(self.contact.pk)
         self.contact.organisation = self.organisation
+        moment = self._moment(run, data, run.memory)
         try:
             with transaction.atomic():
-                outcome = kind.simulate(self._moment(run, data, run.memory))
+                outcome = kind.simulate(moment)
         except Exception as error:
             if not isinstance(error, EXPECTED):
                 log.warning("simulated step failed", position=run.position, exc_info=error)
-            self._note(data, began, "failed", {}, retries.reason_of(error))
+            self._note(data, began, "failed", error=retries.reason_of(error))
             self.error = retries.reason_of(error)
             return
         if isinstance(outcome, Wait | WaitFor):
-            self._note(data, began, "waiting", {"until": json.moment(outcome.until)})
+            self._note(data, began, "waiting", output={"until": json.moment(outcome.until)})
             self.clock = max(self.clock, outcome.until)
             run.memory = values.as_json(outcome.memory)
             return
         output = values.as_json(outcome.output) if outcome.output else {}
-        self._note(data, began, "completed", output)
+        why = _told(kind.explain(moment))
+        self._note(data, began, "completed", output=output, conditions=why)
         self._go_on(run, outcome, output)
 
     def _go_on(self, run: Run, outcome: Outcome, output: dict[str, Any]) -> None:
@@ -154,17 +163,17 @@ class _Simulation:
         else:
             run.position = self.program.after(run.position)
 
-    def _note(
-        self, data: Any, at: datetime, status: str, output: dict[str, Any], error: str = ""
-    ) -> None:
+    def _note(self, data: Any, at: datetime, status: str, **more: Any) -> None:
         self.path.append(
             {
                 "id": data["id"],
                 "type": data["type"],
                 "status": status,
                 "at": json.moment(at),
-                "output": output,
-                "error": error,
+                "output": {},
+                "error": "",
+                "conditions": [],
+                **more,
             }
         )
 
@@ -181,3 +190,7 @@ class _Simulation:
             simulated=True,
             rulebook=self.rulebook,
         )
+
+
+def _told(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    return [values.as_json(reading.finding(one)) for one in findings]

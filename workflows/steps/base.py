@@ -33,7 +33,7 @@ from workflows.rulebook import Rulebook
 if TYPE_CHECKING:
     from activities.models import Activity
     from contacts.models import Contact
-    from contacts.rules import Rule, Subject
+    from contacts.rules import Finding, Rule, Subject
     from organisations.models import Organisation
     from workflows.models import Run, Workflow
     from workflows.words import Said
@@ -213,6 +213,10 @@ class Step:
         if self.external:
             raise NotImplementedError(f"{self.type} has effects elsewhere and no simulate()")
         return self.run(moment)
+
+    def explain(self, moment: Moment) -> Sequence[Finding]:
+        """Why it went the way it did, right after `simulate`: what became of each condition."""
+        return ()
 
     def listens(self, data: Mapping[str, Any]) -> Sequence[str]:
         """The types of activity that such a step waits for (`WaitFor`)."""
