@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,8 @@ import pytest
 from activities.models import Activity, Booking
 from contacts import rollups, services
 from contacts.models import Contact
-from imports.models import Import
 from organisations.models import Organisation
-from tests.imports.conftest import House
+from tests.imports.conftest import House, rows_done, told_of
 from tests.imports.running import write_csv
 
 HEADERS = ["E-mail", "Type", "Source", "Date", "Amount", "Currency", "Order ID", "Booking ID"]
@@ -69,13 +67,6 @@ def kept(organisation: Organisation) -> list[Any]:
     ]
 
 
-def told(organisation: Organisation) -> tuple[Any, ...]:
-    """What the only import of the organisation says of itself."""
-    run = Import.objects.for_organisation(organisation).get()
-    rows = (run.created_rows, run.updated_rows, run.unchanged_rows, run.failed_rows)
-    return run.status, run.rows_done, rows
-
-
 @pytest.mark.slow
 def test_killed_and_run_again(house: House, tmp_path: Path) -> None:
     killed, whole = make_organisation("Killed"), make_organisation("Whole")
@@ -90,30 +81,13 @@ def test_killed_and_run_again(house: House, tmp_path: Path) -> None:
 
     assert house.run(*arguments(whole))[0] == 1
 
-    kills = 0
-    while True:
-        done = _rows_done(killed)
-        process = house.start(*arguments(killed))
-        # In the middle of a batch: of the first, then of each next one, a little further on.
-        while process.poll() is None and (kills >= KILLS or _rows_done(killed) == done):
-            time.sleep(0.01)
-        if kills < KILLS:
-            time.sleep(0.05 * kills)
-            process.send_signal(signal.SIGKILL)
-        _out, err = process.communicate()
-        if process.returncode != -signal.SIGKILL:
-            break
-        kills += 1
+    code, kills, said = house.run_killed(
+        *arguments(killed), watched=partial(rows_done, killed), kills=KILLS, further=0.05
+    )
 
-    assert (process.returncode, kills) == (1, KILLS), err
-    assert told(killed) == told(whole)
-    assert told(killed)[1] == ROWS
+    assert (code, kills) == (1, KILLS), said
+    assert told_of(killed) == told_of(whole)
+    assert told_of(killed)[1] == ROWS
     assert kept(killed) == kept(whole)
     assert errors[killed].read_text() == errors[whole].read_text()
     assert not list(rollups.drift(killed))
-
-
-def _rows_done(organisation: Organisation) -> int:
-    """How far the import is; -1 before it has begun."""
-    runs = Import.objects.for_organisation(organisation)
-    return max(runs.values_list("rows_done", flat=True), default=-1)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,21 +38,9 @@ def test_killed_and_run_again(house: House, tmp_path: Path) -> None:
     assert code == 0, out
     pk = Import.objects.for_organisation(organisation).get().pk
 
-    kills = 0
-    while True:
-        left = _left(organisation)
-        process = house.start("undo_import", pk)
-        # Killed when it is in the middle, and each time a little further on.
-        while process.poll() is None and (_left(organisation) == left or kills >= 3):
-            time.sleep(0.01)
-        if process.poll() is not None:
-            break
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        kills += 1
+    code, kills, out = house.run_killed("undo_import", pk, watched=partial(_left, organisation))
 
-    out, err = process.communicate()
-    assert (process.returncode, kills) == (0, 3), err
+    assert (code, kills) == (0, 3), out
     assert f"deleted    {CREATED:,} contacts" in out
     assert f"restored   {CHANGED:,} contacts" in out
     assert everything(organisation) == before
