@@ -150,7 +150,7 @@ def _buyer(body: Mapping[str, Any]) -> Person | None:
     if reading.day(customer.get("dob")) is not None:
         values["dob"] = reading.day(customer.get("dob"))
     version = moment_version(reading.moment(customer.get("timeStamp")))
-    permissions = {}
+    permissions: dict[str, Wanted] = {}
     if reading.truth(contact.get("noEmail")):
         since = reading.moment(customer.get("timeStamp"))
         permissions[Channel.EMAIL] = Wanted(Status.UNSUBSCRIBED, RSeries.name, since)
