@@ -18,8 +18,10 @@ _EMAIL = re.compile(r"[\w.+%'-]+@[\w-]+(\.[\w-]+)+")
 _PHONE = re.compile(r"\+\d[\d ()-]{6,18}\d")
 _DETAIL = re.compile(r"(?m)^(DETAIL: .*?)=\(.*\)")
 _SECRET = re.compile(
-    r"(?i)(x-api-key|authorization|password|secret)(['\"]?\s*[:=]\s*)['\"]?[^\s'\",}]+"
+    r"(?i)(x-api-key|authorization|password|secret|token)"
+    r"(['\"]?\s*[:=]\s*)['\"]?((?:basic|bearer)\s+)?[^\s'\",}&]+"
 )
+_ADDRESS = re.compile(r"(/integrations/[\w-]+/|/hooks/workflows/)[^\s'\"?/]+")
 _KEY = re.compile(r"\b([a-z]{2,4}_)[A-Za-z0-9_-]{24,}")
 
 
@@ -27,6 +29,7 @@ def scrubbed(text: str) -> str:
     """`text` with e-mail addresses, phone numbers, key values and secrets blotted out."""
     text = _DETAIL.sub(r"\1=(…)", text)
     text = _SECRET.sub(r"\1\2…", text)
+    text = _ADDRESS.sub(r"\1…", text)
     text = _KEY.sub(r"\1…", text)
     text = _EMAIL.sub("…@…", text)
     return _PHONE.sub("+…", text)

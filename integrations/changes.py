@@ -382,6 +382,16 @@ class Nothing(Change):
         desk.note(self.reason)
 
 
+@dataclass(frozen=True)
+class NotRead(Change):
+    """A row of a fetched page that says nothing we can use: told as a problem of that row."""
+
+    reason: str
+
+    def apply(self, desk: Desk) -> None:
+        raise ValidationError(self.reason)
+
+
 def is_older(version: int | None, known: int | None) -> bool:
     """Whether a state must not be applied over what is known."""
     return version is not None and known is not None and version < known

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from decimal import Decimal
@@ -21,6 +21,8 @@ import httpx2
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from integrations.changes import Change, NotRead
+from integrations.models import Connection
 from integrations.sources.base import Asleep, NotUnderstood
 
 TIMEOUT = httpx2.Timeout(30, connect=5)
@@ -129,3 +131,18 @@ def retry_after(value: str | None) -> float | None:
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
     return max(0.0, min((until - timezone.now()).total_seconds(), 86_400.0))
+
+
+def each(
+    rows: Iterable[Any],
+    read: Callable[[Any, Connection], Iterable[Change]],
+    connection: Connection,
+) -> list[Change]:
+    """What the rows of a page change; one that makes no sense does not hold up the others."""
+    changes: list[Change] = []
+    for row in rows:
+        try:
+            changes += read(row, connection)
+        except NotUnderstood as error:
+            changes.append(NotRead(str(error)))
+    return changes

@@ -26,6 +26,14 @@ PERSON = "person"
 """The kind of `ObjectState` of a person."""
 IDENTIFYING = ("email_address", "phone_number")
 
+RELAYS = (
+    "guest.booking.com",
+    "m.expediapartnercentral.com",
+    "guest.airbnb.com",
+    "privaterelay.appleid.com",
+)
+"""Whose addresses reach somebody for a while and identify nobody."""
+
 _WORD = re.compile(r"(?i)(?!ext)[a-z]{3}")
 
 
@@ -55,6 +63,10 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
     if state is not None and state.gone:
         state = None  # a profile that was deleted there identifies nobody any more
     values = _usable(desk, dict(person.values))
+    relay = person.relay
+    if is_relay(values.get("email_address")):
+        relay = values.pop("email_address")
+        desk.note(_("The address is a relay's and identifies nobody."))
     contact = find(desk, person)
     if contact is None:
         contact = _create(desk, values, person)
@@ -78,7 +90,7 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
                 name: max(person.version, state.fields.get(name, person.version)) for name in values
             }
         state.save()
-        desk.link(contact, person.external_id or "", person.relay)
+        desk.link(contact, person.external_id or "", relay)
         for other in person.others:
             desk.link(contact, other)
         desk.arrived(state)
@@ -139,8 +151,14 @@ def international(number: str) -> str:
     return f"+{tidy[2:]}" if tidy.startswith("00") else tidy
 
 
+def is_relay(address: str | None) -> bool:
+    """Whether the address is a booking site's or a mail relay's."""
+    host = (address or "").strip().lower().rpartition("@")[2]
+    return any(host == relay or host.endswith(f".{relay}") for relay in RELAYS)
+
+
 def _by(desk: Desk, column: str, value: str | None) -> Contact | None:
-    if not value:
+    if not value or (column == "email_address" and is_relay(value)):
         return None
     try:
         if column == "email_address":

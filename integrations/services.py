@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -57,8 +58,8 @@ def connect(
         token_digest=digest(token),
         credentials=tidy,  # type: ignore[misc]  # any JSON
         options=_clean_options(kind, options or {}),
-        poll_due_at=timezone.now() if kind.poll_every is not None else None,
     )
+    connection.poll_due_at = _first_poll(connection)
     connection.save()
     return connection
 
@@ -92,6 +93,7 @@ def change(
         if _rotates(kind, known, tidy) and not credentials.get("previous_secret"):
             tidy["previous_secret"] = known["secret"]
         current.credentials = tidy
+        current.poll_due_at = _first_poll(current)
     if options is not None:
         current.options = _clean_options(kind, {**current.options, **options})
     current.save()
@@ -129,8 +131,7 @@ def resume(*, connection: Connection) -> Connection:
 def _set_status(connection: Connection, status: str) -> Connection:
     current = _locked(connection)
     current.status, current.status_reason = status, ""
-    polls = _kind(current.source).poll_every is not None and status == Status.ACTIVE
-    current.poll_due_at = timezone.now() if polls else None
+    current.poll_due_at = _first_poll(current)
     current.save(update_fields=["status", "status_reason", "poll_due_at", "updated_at"])
     bell.ring_after_commit()
     return current
@@ -174,6 +175,14 @@ def replay(*, deliveries: Iterable[Delivery]) -> int:
         )
     bell.ring_after_commit()
     return count
+
+
+def _first_poll(connection: Connection) -> datetime | None:
+    """When a connection that was just changed is asked: at once, if it can be."""
+    kind = _kind(connection.source)
+    if kind.poll_every is None or connection.status != Status.ACTIVE:
+        return None
+    return timezone.now() if kind.may_ask(connection.secrets) else None
 
 
 def _locked(connection: Connection) -> Connection:

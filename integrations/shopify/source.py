@@ -18,8 +18,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from integrations import reading
 from integrations.changes import Change, Nothing
-from integrations.client import Client
+from integrations.client import Client, each
 from integrations.shopify import topics
 from integrations.sources.base import (
     Credential,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 API_VERSION = "2026-04"
 PAGE = 250
+FETCHED = {"customers": ("customers/update", "orders"), "orders": ("orders/updated", "")}
+"""What is fetched: by the reader of which topic it is read, and what is fetched next."""
 
 _DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
 _NEXT = re.compile(r"<([^>]+)>;\s*rel=\"?next\"?")
@@ -192,37 +195,26 @@ class Shopify(Source):
     ) -> Iterator[Page]:
         """Customers, then orders with their refunds, that changed since then."""
         client = self._client(connection)
-        seen = int(cursor.get("seen", 0))
-        for resource in ("customers", "orders"):
-            if cursor.get("resource", resource) != resource:
-                continue
-            address = cursor.get("next") or f"{resource}.json"
-            query = (
-                None
-                if cursor.get("next")
-                else {
-                    "updated_at_min": since.isoformat(),
-                    "limit": str(PAGE),
-                    "order": "updated_at asc",
-                    **({"status": "any"} if resource == "orders" else {}),
-                }
+        place = {"resource": "customers", "next": "", "seen": 0, **cursor}
+        while resource := place["resource"]:
+            topic, following = FETCHED[resource]
+            answer = (
+                client.get(place["next"])
+                if place["next"]
+                else client.get(f"{resource}.json", _query(resource, since))
             )
-            cursor = {}
-            while address:
-                answer = client.get(address, query)
-                objects = answer.json().get(resource, [])
-                reader = topics.READERS[
-                    f"{resource}/update" if resource == "customers" else "orders/updated"
-                ]
-                changes = [change for one in objects for change in reader(one, connection)]
-                seen += len(objects)
-                match = _NEXT.search(answer.headers.get("link", ""))
-                address, query = (match[1] if match else ""), None
-                following = "orders" if resource == "customers" else ""
-                place = (
-                    {"resource": resource, "next": address} if address else {"resource": following}
-                )
-                yield Page(changes, {**place, "seen": seen}, seen)
+            objects = reading.rows(reading.mapping(answer.json()).get(resource))
+            more = _NEXT.search(answer.headers.get("link", ""))
+            place = {
+                "resource": resource if more else following,
+                "next": more[1] if more else "",
+                "seen": place["seen"] + len(objects),
+            }
+            changes = each(objects, topics.READERS[topic], connection)
+            yield Page(changes, place, place["seen"])
+
+    def may_ask(self, credentials: Mapping[str, str]) -> bool:
+        return bool(credentials.get("access_token"))
 
     def _client(self, connection: Connection) -> Client:
         secrets = connection.secrets
@@ -233,6 +225,11 @@ class Shopify(Source):
             f"{base}/admin/api/{API_VERSION}/",
             headers={"x-shopify-access-token": secrets["access_token"]},
         )
+
+
+def _query(resource: str, since: datetime) -> dict[str, str]:
+    query = {"updated_at_min": since.isoformat(), "limit": str(PAGE), "order": "updated_at asc"}
+    return query | ({"status": "any"} if resource == "orders" else {})
 
 
 def _header(hook: Hook, name: str) -> str:

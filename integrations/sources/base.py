@@ -107,10 +107,10 @@ def _depth(value: Any) -> int:
     return deepest
 
 
-def dump(value: Any, private: frozenset[str] = frozenset()) -> str:
-    """JSON again, with decimals as they were spelt and without the keys that are `private`,
-    however deep they stand. What PostgreSQL cannot keep is left out: NUL, and half characters."""
-    text = json.dumps(_storable(value, private), ensure_ascii=False, default=_marked)
+def dump(value: Any) -> str:
+    """JSON again, with decimals as they were spelt. What PostgreSQL cannot keep is left out: NUL,
+    and half characters."""
+    text = json.dumps(_storable(value), ensure_ascii=False, default=_marked)
     return _MARKED.sub(r"\1", text)
 
 
@@ -123,17 +123,22 @@ def _marked(number: Decimal) -> str:
     return f"\0{number}\0"
 
 
-def _storable(value: Any, private: frozenset[str]) -> Any:
+def _storable(value: Any) -> Any:
     if isinstance(value, str):
         return _UNSTORABLE.sub("", value)
     if isinstance(value, dict):
-        return {
-            _UNSTORABLE.sub("", key): _storable(inner, private)
-            for key, inner in value.items()
-            if key not in private
-        }
+        return {_UNSTORABLE.sub("", key): _storable(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_storable(inner, private) for inner in value]
+        return [_storable(inner) for inner in value]
+    return value
+
+
+def without(value: Any, names: frozenset[str]) -> Any:
+    """A JSON value without these keys, however deep they stand."""
+    if isinstance(value, dict):
+        return {key: without(inner, names) for key, inner in value.items() if key not in names}
+    if isinstance(value, list):
+        return [without(inner, names) for inner in value]
     return value
 
 
@@ -232,7 +237,7 @@ class Source:
 
     def body(self, hook: Hook) -> str:
         """What is stored of the body: JSON, without what is `private`. Raises NotUnderstood."""
-        return dump(hook.json, self.private)
+        return dump(without(hook.json, self.private))
 
     def answer(self, hook: Hook, status: HTTPStatus) -> HttpResponse:
         """What the other system gets to hear."""
@@ -256,6 +261,10 @@ class Source:
         """All that changed since then, page by page, from `cursor` on (empty at first). Raises
         Asleep, NotUnderstood."""
         raise NotImplementedError
+
+    def may_ask(self, credentials: Mapping[str, str]) -> bool:
+        """Whether the credentials are enough to be asked: else nothing is polled."""
+        return True
 
     @property
     def every_option(self) -> Sequence[Option]:

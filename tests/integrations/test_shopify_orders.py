@@ -6,9 +6,12 @@ import itertools
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from integrations import services
 from tests.integrations import shopify
 from tests.integrations.conftest import Shop, work
+from tests.workflows import running
 
 pytestmark = pytest.mark.django_db
 
@@ -98,3 +101,165 @@ def test_a_test_order_does_not_count(shop: Shop) -> None:
 
     assert (delivery.status, delivery.notes) == ("ignored", ["A test order does not count."])
     assert not shop.activities().exists()
+
+
+# Money
+
+
+def priced(amount: Any, currency: str | None, **values: Any) -> dict[str, Any]:
+    """A paid order of this amount of the shop's money."""
+    return shopify.order(
+        total_price=amount,
+        currency=currency,
+        total_price_set=shopify.money(amount, currency or ""),
+        **values,
+    )
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "spend"),
+    [
+        ("404.95", "USD", 40495),
+        ("1200", "JPY", 1200),
+        ("1.234", "KWD", 1234),
+        (89.99, "USD", 8999),
+        ("0.1", "USD", 10),
+        ("-5.00", "USD", -500),
+        ("19.999", "USD", 2000),
+        ("", "USD", 0),
+        (None, "USD", 0),
+        ("a lot", "USD", 0),
+        ("1e999999999", "USD", 0),
+    ],
+)
+def test_money_is_counted_in_the_currencys_smallest_unit(
+    shop: Shop, amount: Any, currency: str, spend: int
+) -> None:
+    shop.tell("orders/paid", priced(amount, currency))
+
+    activity = shop.activities().get()
+    assert (activity.spend, activity.currency_code) == (spend, currency)
+
+
+@pytest.mark.parametrize("currency", [None, "", "XYZW"])
+def test_without_a_currency_it_is_the_organisations(shop: Shop, currency: Any) -> None:
+    shop.tell("orders/paid", priced("10.00", currency))
+
+    activity = shop.activities().get()
+    assert (activity.spend, activity.currency_code) == (1000, "GBP")
+
+
+def test_an_order_without_sets_counts_by_its_plain_price(shop: Shop) -> None:
+    order = shopify.order()
+    del order["total_price_set"]
+
+    shop.tell("orders/paid", order)
+
+    assert shop.activities().get().spend == 40495
+
+
+def test_more_than_can_be_counted_is_a_reason_to_fail(shop: Shop) -> None:
+    delivery = shop.tell("orders/paid", priced("99999999999999999999.00", "USD"))
+
+    assert delivery.status == "failed"
+    assert "spend" in delivery.error
+
+
+def test_the_shops_money_counts_and_what_was_shown_is_kept(shop: Shop) -> None:
+    both = shopify.money("10.00", "GBP") | {
+        "presentment_money": {"amount": "12.00", "currency_code": "EUR"}
+    }
+    shop.tell("orders/paid", shopify.order(total_price_set=both, presentment_currency="EUR"))
+
+    activity = shop.activities().get()
+    assert (activity.spend, activity.currency_code) == (1000, "GBP")
+    assert activity.data["presentment"] == {"amount": "12.00", "currency_code": "EUR"}
+    assert shop.total(email_address="john@example.com") == 1000
+
+
+@pytest.mark.parametrize(
+    ("status", "received", "ordered"),
+    [
+        ("pending", 0, 40495),
+        ("partially_paid", 30495, 40495),
+        ("paid", 40495, 40495),
+        ("refunded", 40495, 40495),
+        ("voided", 0, 0),
+        ("expired", 0, 0),
+    ],
+)
+def test_an_order_counts_when_paid_or_when_placed(
+    shop: Shop, status: str, received: int, ordered: int
+) -> None:
+    outstanding = {"financial_status": status, "total_outstanding": "100.00"}
+    shop.tell("orders/create", shopify.order(**outstanding))
+    assert shop.activities().get().spend == received
+
+    services.change(connection=shop.connection, options={"spend": "ordered"})
+    shop.tell("orders/updated", shopify.order(**outstanding))
+    assert shop.activities().get().spend == ordered
+
+
+# Refunds
+
+
+def test_a_refund_is_the_money_that_moved_whatever_its_lines_say(shop: Shop) -> None:
+    shop.tell("orders/paid", shopify.order())
+    transactions = [
+        shopify.transaction(amount="75.00"),
+        shopify.transaction(id=2, amount=10.00),
+        shopify.transaction(id=3, status="pending"),
+        shopify.transaction(id=4, status="failure"),
+        shopify.transaction(id=5, kind="void"),
+        shopify.transaction(id=6, test=True),
+    ]
+    shop.tell("refunds/create", shopify.refund(transactions=transactions))
+
+    refund = shop.activities().get(type="Refund")
+    assert (refund.spend, refund.currency_code) == (-8500, "USD")
+    assert refund.data["order"] == f"order:{shopify.ORDER}"
+    assert refund.external_reference == f"refund:{shopify.REFUND}"
+
+
+def test_goods_given_back_without_money_count_nothing(shop: Shop) -> None:
+    shop.tell("orders/paid", shopify.order())
+    shop.tell("refunds/create", shopify.refund(transactions=[]))
+
+    assert shop.activities().get(type="Refund").spend == 0
+
+
+def test_a_refund_that_was_missed_comes_with_its_order(shop: Shop) -> None:
+    shop.tell("orders/updated", shopify.order(refunds=[shopify.refund()]))
+    shop.tell("refunds/create", shopify.refund())
+
+    assert sorted(shop.activities().values_list("spend", flat=True)) == [-7500, 40495]
+
+
+def test_an_order_that_is_cancelled_late_in_time_and_early_in_coming(shop: Shop) -> None:
+    cancelled = {"cancelled_at": "2022-01-03T10:00:00Z", "updated_at": "2022-01-03T10:00:00Z"}
+    shop.tell("orders/cancelled", shopify.order(**cancelled))
+    shop.tell("orders/paid", shopify.order())
+    shop.tell("refunds/create", shopify.refund())
+
+    assert [activity.spend for activity in shop.activities()] == [0, 0]
+
+
+def test_an_edit_and_a_transaction_say_nothing_of_their_own(shop: Shop) -> None:
+    edit = {"order_edit": {"id": 1, "order_id": shopify.ORDER}}
+
+    assert shop.tell("orders/edited", edit).status == "ignored"
+    assert shop.tell("order_transactions/create", shopify.transaction()).status == "ignored"
+
+
+def test_workflows_hear_of_an_order_once(shop: Shop, api: Any) -> None:
+    trigger = {"type": "activity_created", "activityTypes": ["Shopify order"]}
+    running.made(api, trigger, running.add_tag("Bought"))
+
+    now = timezone.now().isoformat()
+    for number in range(3):
+        shop.tell("orders/paid", shopify.order(processed_at=now, note=str(number)))
+    running.work()
+
+    contact = shop.contacts().get()
+    assert contact.tags.get().name == "Bought"
+    assert contact.workflow_runs.count() == 1

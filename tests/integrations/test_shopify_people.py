@@ -97,7 +97,22 @@ def test_two_ids_there_may_be_one_contact(shop: Shop) -> None:
     assert set(ids) == {str(shopify.CUSTOMER), "2"}
 
 
-def test_a_relayed_address_of_another_contact_is_no_reason_to_mix_them(shop: Shop) -> None:
+@pytest.mark.parametrize("host", ["guest.booking.com", "privaterelay.appleid.com"])
+def test_a_relays_address_tells_nobody(shop: Shop, host: str) -> None:
+    address = f"abc@{host}"
+    before = known(shop, email_address=address)
+
+    shop.tell("orders/paid", shopify.order(customer=shopify.customer(email=address), email=address))
+    guest = shop.tell("orders/paid", shopify.order(id=2, customer=None, email=address))
+
+    contact = shop.activities().get().contact
+    assert contact != before
+    assert contact.email_address is None
+    assert contact.external_ids.get().email == address
+    assert "The address is a relay's and identifies nobody." in guest.notes
+
+
+def test_two_customers_who_share_an_address_are_not_mixed(shop: Shop) -> None:
     """What two customers share, the first keeps."""
     shop.tell("customers/create", shopify.customer())
     shop.tell(
