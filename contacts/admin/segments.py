@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.http import HttpRequest
-from django.urls import reverse
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, JsonResponse
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from rest_framework.exceptions import APIException
 
+from contacts.admin import builder
 from contacts.admin.rules import RefusedRule, RuleField
 from contacts.segments import services
 from contacts.segments.models import Segment
+from contacts.segments.views import ABOUT
 from crm.admin.base import OrganisationAdmin
 from crm.admin.forms import Refused, ServiceForm, ServiceFormSet
 from crm.admin.unfold import display
+from crm.api import json
 from crm.errors import Conflict
 from organisations.middleware import organisation_of
+from organisations.models import Organisation
 
 
 class SegmentForm(ServiceForm):
@@ -85,3 +90,42 @@ class SegmentAdmin(OrganisationAdmin):
 
     def consequences(self, obj: Segment) -> list[str]:
         return [_("Its tag is taken off every contact that carries it.")]
+
+    # What the builder asks
+
+    def get_urls(self) -> list[Any]:
+        asked = [
+            ("rule-fields/", self.rule_fields, "contacts_segment_rule_fields"),
+            ("rule-preview/", self.rule_preview, "contacts_segment_rule_preview"),
+        ]
+        return [
+            *(path(at, self.admin_site.admin_view(view), name=name) for at, view, name in asked),
+            *super().get_urls(),
+        ]
+
+    def rule_fields(self, request: HttpRequest) -> JsonResponse:
+        """What rules may speak of."""
+        about = request.GET.getlist("about")
+        return JsonResponse(builder.vocabulary(self._asking(request), _known(about)))
+
+    def rule_preview(self, request: HttpRequest) -> JsonResponse:
+        """What is wrong with a rule, or for whom it holds. Writes nothing."""
+        organisation = self._asking(request)
+        if not request.user.has_perm("contacts.view_contact"):
+            raise PermissionDenied
+        try:
+            body = json.loads(request.body)
+            rules, about = body["rules"], body["about"]
+        except (APIException, KeyError, TypeError):
+            return JsonResponse({}, status=400)
+        return JsonResponse(builder.examine(organisation, rules, _known(about)))
+
+    def _asking(self, request: HttpRequest) -> Organisation:
+        organisation = organisation_of(request)
+        if organisation is None or not self.has_view_permission(request):
+            raise PermissionDenied
+        return organisation
+
+
+def _known(about: Any) -> list[str]:
+    return [one for one in ABOUT if one in about]
