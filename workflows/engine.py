@@ -145,10 +145,10 @@ class Batch:
         rows.filter(lease=run.lease).update(lease=None, leased_until=None)
         return True
 
-    def _give_back(self, runs: Iterable[Run]) -> None:
+    def _give_back(self, runs: Sequence[Run]) -> None:
         """End the leases of runs that were not begun."""
         rows = Run.objects.across_organisations().filter(pk__in=[run.pk for run in runs])
-        rows.filter(lease=self.runs[0].lease).update(lease=None, leased_until=None)
+        rows.filter(lease=runs[0].lease).update(lease=None, leased_until=None)
 
     def moment(self, run: Run) -> Moment:
         """The step at which the run stands, now."""
