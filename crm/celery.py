@@ -40,6 +40,9 @@ app.conf.update(
     accept_content=["json"],
     timezone="UTC",
     worker_prefetch_multiplier=1,
+    # Its queue is locked to the worker of that name: one that connects anew before RabbitMQ has
+    # noticed that it was gone, or is of another installation on the machine, would end there.
+    worker_enable_remote_control=False,
     # A broker that is away is waited for, for ever; the embedded worker may go on meanwhile.
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
