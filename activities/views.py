@@ -115,19 +115,10 @@ class ActivityViewSet(OrganisationViewSet[Activity]):
         """Record up to 1,000 activities."""
         rows = batches.rows_of(self, *KEYS)
         backfill = self.parameter("backfill", False) or self.body(*KEYS).get("backfill") is True
-        serializer = self.get_serializer(data={})
-
-        def again(data: Any) -> BaseSerializer[Any]:
-            # One serializer for all rows: making its fields costs more than a row's checks.
-            serializer.initial_data = data
-            for state in ("_validated_data", "_errors"):
-                vars(serializer).pop(state, None)
-            return serializer
-
         return batches.run(
             self,
             key="activities",
-            serializer=again,
+            serializer=batches.reused(self.get_serializer(data={})),
             write=lambda values, atomic: services.record_batch(
                 organisation=self.organisation, rows=values, atomic=atomic, backfill=backfill
             ),

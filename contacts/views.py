@@ -225,19 +225,10 @@ class ContactViewSet(OrganisationViewSet[Contact]):
     @action(detail=False, methods=["post"])
     def batch(self, request: Request) -> Any:
         """Create or update up to 1,000 contacts."""
-        serializer = self.get_serializer(data={})
-
-        def again(data: Any) -> BaseSerializer[Any]:
-            # One serializer for all rows: making its fields costs more than a row's checks.
-            serializer.initial_data = data
-            for state in ("_validated_data", "_errors"):
-                vars(serializer).pop(state, None)
-            return serializer
-
         return batches.run(
             self,
             key="contacts",
-            serializer=again,
+            serializer=batches.reused(self.get_serializer(data={})),
             write=lambda rows, atomic: services.upsert_batch(
                 organisation=self.organisation, rows=rows, atomic=atomic
             ),

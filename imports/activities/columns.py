@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
@@ -32,9 +32,8 @@ from imports.files.spreadsheet import CLEAR, unguard, unquote_marker
 from imports.headers import IGNORE
 from imports.options import Options
 from imports.people.columns import People, PeopleColumns
+from imports.readers import MOST_REMEMBERED, ColumnReader
 from organisations.models import Organisation, validate_currency
-
-T = TypeVar("T")
 
 WRITTEN = (
     "type",
@@ -49,7 +48,6 @@ WRITTEN = (
 )
 """The activity's own columns, those that a row can fill by itself."""
 
-_MOST_REMEMBERED = 50_000
 _LONGEST = {
     column.name: column.max_length or 0
     for column in Activity._meta.concrete_fields
@@ -108,7 +106,7 @@ class Happenings:
         return len(self.chunk.rows)
 
 
-class ActivityColumns:
+class ActivityColumns(ColumnReader):
     """Reads chunks of a file whose headers mean `targets`."""
 
     def __init__(
@@ -120,6 +118,7 @@ class ActivityColumns:
         *,
         guarded: bool,
     ) -> None:
+        super().__init__(guarded=guarded)
         self.organisation = organisation
         of_contacts = [_of_contact(target) for target in targets]
         self.people = (
@@ -133,10 +132,8 @@ class ActivityColumns:
             if target != IGNORE and _of_contact(target) == IGNORE
         }
         self._options = options
-        self._guarded = guarded
         self._zone = ZoneInfo(options.timezone or organisation.timezone)
         self._defaults = {"type": options.type, "source": options.source}
-        self._remembered: dict[str, dict[str, Any]] = {}
         self._amounts_read: dict[tuple[str, str], int | None] = {}
 
     def read(self, chunk: Chunk) -> Happenings:
@@ -171,22 +168,6 @@ class ActivityColumns:
                 if type_ == GIFT_CARD_REGISTERED and card is not None:
                     happenings.facts[index] += (("gift_card", type_, card),)
         return happenings
-
-    def _tidy(self, column: Sequence[Cell], doubtful: set[int]) -> list[str]:
-        """The cells as text without spaces around; rows with anything else become doubtful."""
-        try:
-            joined = "\0".join(column)
-        except TypeError:  # JSON Lines may have lists and objects
-            doubtful.update(i for i, cell in enumerate(column) if type(cell) is not str and cell)
-            column = [cell if type(cell) is str else "" for cell in column]
-            joined = "\0".join(column)
-        if self._guarded and "'" in joined:
-            tidy = [unguard(cell).strip() for cell in column]
-        else:
-            tidy = list(map(str.strip, column))
-        if "\\" in joined:
-            doubtful.update(i for i, text in enumerate(tidy) if text[:1] == "\\")
-        return tidy
 
     def _columns(
         self, texts: Mapping[str, list[str]], count: int, doubtful: set[int]
@@ -241,7 +222,7 @@ class ActivityColumns:
         self, column: list[str], currencies: Sequence[str], doubtful: set[int]
     ) -> list[int]:
         known = self._amounts_read
-        if len(known) > _MOST_REMEMBERED:
+        if len(known) > MOST_REMEMBERED:
             known.clear()
         pairs = list(zip(column, currencies, strict=True))
         for pair in set(pairs) - known.keys():
@@ -290,24 +271,6 @@ class ActivityColumns:
                 else:
                     data[index] = whole
         return data
-
-    def _each(
-        self, name: str, texts: list[str], parse: Callable[[str], T | None], doubtful: set[int]
-    ) -> list[T | None]:
-        """`parse` of each, once for each different text. Where it answers None or raises, the row
-        is doubtful."""
-        known: dict[str, T | None] = self._remembered.setdefault(name, {})
-        if len(known) > _MOST_REMEMBERED:
-            known.clear()
-        known[""] = None
-        for text in set(texts) - known.keys():
-            try:
-                known[text] = parse(text)
-            except ValidationError:
-                known[text] = None
-        values = [known[text] for text in texts]
-        doubtful.update(i for i, value in enumerate(values) if value is None and texts[i])
-        return values
 
     # With care.
 

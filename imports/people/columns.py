@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone as clock
@@ -33,11 +33,9 @@ from imports.files.spreadsheet import CLEAR, unguard, unquote_marker
 from imports.headers import IGNORE
 from imports.identifiers import EmailReader, PhoneReader, region_of
 from imports.options import Options
+from imports.readers import ColumnReader
 from organisations.models import Organisation, validate_country, validate_timezone
 
-T = TypeVar("T")
-
-_MOST_REMEMBERED = 50_000
 _LONGEST = {
     (model, column.name): column.max_length or 0
     for model in (Contact, Address)
@@ -84,7 +82,7 @@ class People:
         return len(self.chunk.rows)
 
 
-class PeopleColumns:
+class PeopleColumns(ColumnReader):
     """Reads chunks of a file whose headers mean `targets`."""
 
     def __init__(
@@ -96,15 +94,14 @@ class PeopleColumns:
         *,
         guarded: bool,
     ) -> None:
+        super().__init__(guarded=guarded)
         self.organisation = organisation
         self.definitions = definitions
         self._targets = targets
         self._options = options
-        self._guarded = guarded
         self._at = {target: i for i, target in enumerate(targets) if target != IGNORE}
         self._emails = EmailReader()
         self._phones: dict[str, PhoneReader | None] = {"": PhoneReader(organisation.country)}
-        self._remembered: dict[str, dict[str, Any]] = {}
         self._fields: dict[str, CustomField] = {}
         for target in self._at:
             head, _dot, name = target.partition(".")
@@ -164,21 +161,7 @@ class PeopleColumns:
         return people
 
     def _tidy(self, column: Sequence[Cell], doubtful: set[int]) -> list[str]:
-        """The cells as text without spaces around; rows with anything else become doubtful."""
-        try:
-            joined = "\0".join(column)
-        except TypeError:  # JSON Lines may have lists and objects
-            others = [i for i, cell in enumerate(column) if type(cell) is not str]
-            doubtful.update(i for i in others if column[i])
-            column = [cell if type(cell) is str else "" for cell in column]
-            joined = "\0".join(column)
-        texts: list[str]
-        if self._guarded and "'" in joined:
-            texts = [unguard(cell).strip() for cell in column]
-        else:
-            texts = list(map(str.strip, column))
-        if "\\" in joined:
-            doubtful.update(i for i, text in enumerate(texts) if text[:1] == "\\")
+        texts = super()._tidy(column, doubtful)
         if self._options.clear_empty and "" in texts:
             doubtful.update(i for i, text in enumerate(texts) if not text)
         return texts
@@ -232,24 +215,6 @@ class PeopleColumns:
         if max(map(len, texts)) > limit:
             doubtful.update(i for i, text in enumerate(texts) if len(text) > limit)
         return [text or None for text in texts]
-
-    def _each(
-        self, name: str, texts: list[str], parse: Callable[[str], T | None], doubtful: set[int]
-    ) -> list[T | None]:
-        """`parse` of each, once for each different text. Where it answers None or raises, the row
-        is doubtful."""
-        known: dict[str, T | None] = self._remembered.setdefault(name, {})
-        if len(known) > _MOST_REMEMBERED:
-            known.clear()
-        known[""] = None
-        for text in set(texts) - known.keys():
-            try:
-                known[text] = parse(text)
-            except ValidationError:
-                known[text] = None
-        values = [known[text] for text in texts]
-        doubtful.update(i for i, value in enumerate(values) if value is None and texts[i])
-        return values
 
     def _birth(self) -> Callable[[str], date | None]:
         # Where it is tomorrow already a birth of today is fine; the service knows the zone.

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection, connections
+from django.db import connection
 from django.utils import timezone
 
 from contacts.models import Contact
 from organisations.models import Organisation
 from tests import factories
 from tests.conftest import ApiClient
+from tests.contacts.test_at_once import at_once
 from tests.workflows.running import PURCHASE, add_tag, contact, happens, made, runs, work
 from workflows import reentry
 from workflows.models import Run, Workflow
@@ -152,28 +151,6 @@ def test_a_policy_that_cannot_be_read_is_named(api: Any, policy: Any, path: str)
     assert [one["propertyPath"] for one in answer.json()["violations"]] == [path]
 
 
-def at_once(count: int, do: Callable[[int], None]) -> None:
-    """Run `do` in so many threads that begin together, each with a connection of its own."""
-    gate = threading.Barrier(count)
-    errors: list[Exception] = []
-
-    def one(number: int) -> None:
-        try:
-            gate.wait()
-            do(number)
-        except Exception as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors, errors
-
-
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(
     "connection.vendor == 'sqlite'",
@@ -188,7 +165,7 @@ def test_those_who_enter_at_the_same_moment_are_let_in_once(policy: str) -> None
     pk = entering(api, {"type": "manual"}, policy=policy, **duration)
     people = [contact(api, f"c{n}") for n in range(5)]
 
-    def enter(_number: int) -> None:
+    def enter() -> None:
         workflow = Workflow.objects.for_organisation(organisation).get(pk=pk)
         version = reentry.current_version(workflow)
         found = Contact.objects.for_organisation(organisation).in_bulk(people)
@@ -196,7 +173,7 @@ def test_those_who_enter_at_the_same_moment_are_let_in_once(policy: str) -> None
             [reentry.Candidate(workflow, version, found[one]) for one in people], timezone.now()
         )
 
-    at_once(6, enter)
+    at_once(*[enter] * 6)
     entered = Run.objects.for_organisation(organisation).values_list("contact_id", flat=True)
     assert sorted(entered) == people
     assert connection.vendor == "postgresql"
