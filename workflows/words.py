@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -97,6 +100,12 @@ def near(data: Mapping[str, Any]) -> str:
         )
         day = said % {"length": length(offset.lstrip("+-")), "day": day}
     return _("%(day)s at %(clock)s") % {"day": day, "clock": data["at"]} if data.get("at") else day
+
+
+def when(written: str) -> str:
+    """A moment of JSON, on the reader's clock."""
+    found = parse_datetime(written)
+    return date_format(timezone.localtime(found), "DATETIME_FORMAT") if found else written
 
 
 def line(text: Any) -> str:

@@ -84,6 +84,12 @@ class MessageStep(Step):
         Misconfigured."""
         raise NotImplementedError
 
+    def told(self, output: Mapping[str, Any]) -> str:
+        if output["status"] == "simulated":
+            return _("Would be sent to %(address)s.") % {"address": output["to"]}
+        status = Message.Status(output["status"]).label
+        return " ".join(filter(None, (f"{status}.", output.get("reason"))))
+
     def run(self, moment: Moment) -> Outcome:
         messages = Message.objects.for_organisation(moment.organisation)
         known = messages.filter(

@@ -50,6 +50,9 @@ class AddTag(TagStep):
     hint = gettext_lazy("Puts a word on the contact, for segments and filters to find.")
     icon = "sell"
 
+    def told(self, output: Mapping[str, Any]) -> str:
+        return _("Put on.") if output["added"] else _("It was on already.")
+
     def run(self, moment: Moment) -> Outcome:
         refuse_redacted(moment)
         added = services.tag(
@@ -66,6 +69,9 @@ class RemoveTag(TagStep):
     label = gettext_lazy("Remove a tag")
     hint = gettext_lazy("Takes a word off the contact.")
     icon = "label_off"
+
+    def told(self, output: Mapping[str, Any]) -> str:
+        return _("Taken off.") if output["removed"] else _("It was not on.")
 
     def run(self, moment: Moment) -> Outcome:
         removed = services.untag(

@@ -203,6 +203,11 @@ class Step:
     def prepare(self, moments: Sequence[Moment]) -> None:
         """Read at once what several runs that are at such steps will need. For `light` steps."""
 
+    def told(self, output: Mapping[str, Any]) -> str:
+        """What it gave, in words for staff; empty when only the JSON says it. Any exception is
+        taken for that: an older version may have given something else."""
+        return ""
+
     def run(self, moment: Moment) -> Outcome:
         """Do it. Raises Retry or GiveUp; any other exception is a failed attempt too."""
         raise NotImplementedError

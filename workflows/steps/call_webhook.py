@@ -77,6 +77,11 @@ class CallWebhook(Step):
         if errors:
             raise ValidationError(errors)
 
+    def told(self, output: Mapping[str, Any]) -> str:
+        if output["status"] == "simulated":
+            return _("Would be sent to %(address)s.") % {"address": output["url"]}
+        return _("Answered %(status)s.") % {"status": output["status"]}
+
     def run(self, moment: Moment) -> Outcome:
         body = self._body(moment)
         secret = configuration.kept(moment.organisation).webhook_secret

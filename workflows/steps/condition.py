@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.rules import Finding
@@ -46,6 +47,9 @@ class Condition(Step):
         for moment in moments:
             moment.subject.expect(moment.rule(moment.data["conditions"]).needs)
         gather(moment.subject for moment in moments)
+
+    def told(self, output: Mapping[str, Any]) -> str:
+        return _("Yes.") if output["path"] == "then" else _("No.")
 
     def run(self, moment: Moment) -> Outcome:
         held = moment.rule(moment.data["conditions"]).holds(moment.subject)

@@ -67,6 +67,9 @@ class CreateActivity(Step):
                 texts.check(data["data"], context)
         errors.raise_if_any()
 
+    def told(self, output: Mapping[str, Any]) -> str:
+        return _("Recorded.")
+
     def run(self, moment: Moment) -> Outcome:
         data = moment.data
         activity, _new = services.record(

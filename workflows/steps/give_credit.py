@@ -9,11 +9,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from activities.models import MAX_SPEND
+from crm import money
 from organisations.models import validate_currency
 from workflows import checks, inputs
 from workflows.steps.add_tag import refuse_redacted
 from workflows.steps.base import CleanContext, Done, Family, Moment, Outcome, Step, step
-from workflows.words import Said, length, line
+from workflows.words import Said, length, line, when
 
 
 @step
@@ -69,6 +70,13 @@ class GiveCredit(Step):
             with errors.at("reason"):
                 checks.text(data["reason"], longest=200)
         errors.raise_if_any()
+
+    def told(self, output: Mapping[str, Any]) -> str:
+        amount = money.show(output["amount"], output["currencyCode"])
+        if not output["expiresAt"]:
+            return _("%(amount)s given.") % {"amount": amount}
+        given = {"amount": amount, "moment": when(output["expiresAt"])}
+        return _("%(amount)s given, until %(moment)s.") % given
 
     def run(self, moment: Moment) -> Outcome:
         from rewards import services

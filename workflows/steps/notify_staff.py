@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from organisations import roles
 from organisations.models import Membership, Organisation
@@ -78,6 +78,12 @@ class NotifyStaff(Step):
             )
         if errors:
             raise ValidationError(errors)
+
+    def told(self, output: Mapping[str, Any]) -> str:
+        mailed = output["mailed"]
+        text = ngettext("Told, and %(count)d e-mail.", "Told, and %(count)d e-mails.", mailed)
+        lines = (output.get("title"), text % {"count": mailed}, output.get("error"))
+        return " ".join(filter(None, lines))
 
     def run(self, moment: Moment) -> Outcome:
         title, text = _said(moment)

@@ -45,6 +45,11 @@ class StartWorkflow(Step):
             )
         errors.raise_if_any()
 
+    def told(self, output: Mapping[str, Any]) -> str:
+        if output["started"] is not None:
+            return _("Started.")
+        return _("Not started: %(reason)s") % {"reason": output["reason"]}
+
     def run(self, moment: Moment) -> Outcome:
         from workflows import reentry
 

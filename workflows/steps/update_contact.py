@@ -55,6 +55,11 @@ class UpdateContact(Step):
                     self._try(read(plain, context.organisation), context.organisation)
         errors.raise_if_any()
 
+    def told(self, output: Mapping[str, Any]) -> str:
+        values = dict(output["values"])
+        values |= values.pop("customFields", None) or {}
+        return ", ".join(f"{key}: {value}" for key, value in values.items())
+
     def _try(self, values: Mapping[str, Any], organisation: Organisation) -> None:
         """Raise ValidationError for what no contact could be given."""
         given = values_of_contacts.read(values)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from workflows import checks, dates, inputs
 from workflows.steps.base import CleanContext, Done, Family, Moment, Outcome, Step, Wait, step
-from workflows.words import Said, length, near
+from workflows.words import Said, length, near, when
 
 
 @step
@@ -92,6 +92,11 @@ class WaitStep(Step):
             with errors.at(key):
                 readers[key](data[key])
         errors.raise_if_any()
+
+    def told(self, output: Mapping[str, Any]) -> str:
+        if "skipped" in output:
+            return _("Not waited for: %(reason)s") % {"reason": output["skipped"]}
+        return _("Until %(moment)s.") % {"moment": when(output["until"])}
 
     def run(self, moment: Moment) -> Outcome:
         if "until" in moment.memory:

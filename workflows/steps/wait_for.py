@@ -22,7 +22,7 @@ from workflows.steps.base import (
     WaitFor,
     step,
 )
-from workflows.words import Said, length, several
+from workflows.words import Said, length, several, when
 
 MOST = 100
 """How many activities are looked at for one that fits the conditions."""
@@ -68,6 +68,11 @@ class WaitForStep(Step):
     def listens(self, data: Mapping[str, Any]) -> Sequence[str]:
         given = data["activityTypes"]
         return [given] if isinstance(given, str) else list(given)
+
+    def told(self, output: Mapping[str, Any]) -> str:
+        if "until" in output:
+            return _("Until %(moment)s at most.") % {"moment": when(output["until"])}
+        return _("It came.") if output["path"] == "then" else _("It did not come in time.")
 
     def run(self, moment: Moment) -> Outcome:
         since, until = self._span(moment)
