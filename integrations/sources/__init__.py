@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from integrations import lightspeed, shopify  # noqa: F401
+from integrations import lightspeed, mews, shopify, wifi  # noqa: F401
 from integrations.sources.base import SOURCES, Source
 
 __all__ = ["SOURCES", "Source"]
