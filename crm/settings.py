@@ -353,5 +353,8 @@ WEBHOOKS_ALLOW_PRIVATE = env.networks("WEBHOOKS_ALLOW_PRIVATE")
 # How long deliveries from other systems are kept, in days (docs/integrations.md).
 INBOX_KEEP_DAYS = env.number("INBOX_KEEP_DAYS", 30, minimum=1, maximum=3650)
 
+# How long messages to webhooks are kept, in days: longer than they are tried (docs/webhooks.md).
+WEBHOOKS_KEEP_DAYS = env.number("WEBHOOKS_KEEP_DAYS", 30, minimum=7, maximum=3650)
+
 # Seconds before each new attempt of a workflow's step that failed; after the last the run fails.
 WORKFLOW_RETRY_PAUSES = [30, 300, 1800, 7200]

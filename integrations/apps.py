@@ -8,6 +8,10 @@ class IntegrationsConfig(AppConfig):
         """Register the sources, what hangs on a contact, and the worker's share."""
         from contacts import parts
         from integrations import housekeeping, sources  # noqa: F401
+        from integrations.outgoing import housekeeping as outgoing  # noqa: F401
+        from integrations.outgoing import receivers  # noqa: F401
+        from integrations.outgoing.erasing import MessagesPart
         from integrations.part import ExternalIdsPart
 
         parts.register(ExternalIdsPart())
+        parts.register(MessagesPart())

@@ -237,3 +237,6 @@ class ObjectState(TenantModel):
     def known(self) -> bool:
         """Whether anything was ever told of it: the row may have been made to be locked."""
         return self.version is not None or self.gone or bool(self.facts) or bool(self.fields)
+
+
+import integrations.outgoing.models  # noqa: E402, F401

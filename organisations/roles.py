@@ -45,6 +45,8 @@ _READ_ONLY = _all(
     "workflows.run",
     "workflows.message",
     "workflows.alert",
+    "integrations.webhookendpoint",
+    "integrations.webhookdelivery",
     actions=["view"],
 )
 _STAFF = (
@@ -89,7 +91,7 @@ _MANAGER = (
 )
 _OWNER = (
     _MANAGER
-    | _all("organisations.membership", "organisations.apikey")
+    | _all("organisations.membership", "organisations.apikey", "integrations.webhookendpoint")
     | {"organisations.change_organisation"}
 )
 

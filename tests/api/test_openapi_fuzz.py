@@ -22,6 +22,7 @@ from schemathesis.generation.meta import TestPhase
 from schemathesis.specs.openapi import checks
 
 from crm.wsgi import application
+from integrations.outgoing import spreading
 from organisations.models import Organisation
 from tests import factories
 from tests.conftest import ApiClient
@@ -35,6 +36,7 @@ CHECKS = [
 ]
 
 WORKFLOW = {"trigger": {"type": "manual"}, "steps": [{"type": "add_tag", "tag": "vip"}]}
+HOOK = "https://93.184.216.34/hook"
 RULES = {"all": [{"field": "contact.totalOrders", "operator": "gte", "value": 3}]}
 
 api_schema = schemathesis.openapi.from_wsgi(
@@ -92,6 +94,7 @@ def ids(key: str) -> dict[str, int]:
         "segments": api.post("/segments", {"name": "Everybody", "rules": RULES}).json()["id"],
         "referral-invites": api.post("/referral-invites", {"contact": contact}).json()["id"],
         "activity-types": api.post("/activity-types", {"name": "Spa"}).json()["id"],
+        "webhook-endpoints": api.post("/webhook-endpoints", {"url": HOOK}).json()["id"],
     }
     moment = "2026-04-07T14:30:00+00:00"
     for kind, name, resource in (
@@ -102,6 +105,9 @@ def ids(key: str) -> dict[str, int]:
         body = {"contact": contact, "type": kind, "source": "x", "happenedAt": moment, name: {}}
         made["activities"] = api.post("/activities", body).json()["id"]
         made[resource] = api.get(f"/{resource}").json()[0]["id"]
+    spreading.spread()
+    deliveries = f"/webhook-endpoints/{made['webhook-endpoints']}/deliveries"
+    made["deliveries"] = api.get(deliveries).json()[0]["id"]
     return made
 
 
@@ -146,10 +152,13 @@ def make_hit(case: Any, ids: dict[str, int]) -> None:
     number = asked[f"{case.method} {case.path}"]
     parts = case.path.split("/")
     if number % 4:
-        for name in {"id", "contact", "segment", "workflow"} & case.path_parameters.keys():
+        owners = {"id", "contact", "segment", "workflow", "endpoint"}
+        for name in owners & case.path_parameters.keys():
             case.path_parameters[name] = ids[parts[2]]
         if "runs" in parts and "id" in case.path_parameters:
             case.path_parameters["id"] = ids[parts[-1] if parts[-1] in ids else "runs"]
+        if "deliveries" in parts and "id" in case.path_parameters:
+            case.path_parameters["id"] = ids["deliveries"]
         if "entry" in case.path_parameters:
             case.path_parameters["entry"] = ids["entry"]
         if "field" in case.path_parameters:
@@ -170,6 +179,8 @@ def make_hit(case: Any, ids: dict[str, int]) -> None:
             "customFields": {"diet": "Vegetarian"},
             "rules": RULES,
             "activity": ids["activities"],
+            "url": HOOK,
+            "filters": {"data.type": ["Purchase"]},
             **WORKFLOW,
         }
         if parts[2] == "activities":

@@ -18,6 +18,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 
 from crm.api import scopes
+from integrations.outgoing import spreading
 from organisations.models import Membership, Organisation
 from tests import factories
 from tests.conftest import ApiClient
@@ -28,12 +29,15 @@ pytestmark = pytest.mark.django_db
 OPEN = {"/schema", "/docs"}
 
 World = Mapping[str, Any]
+# Rows whose address begins with that of another one.
+IN = {"run": "/runs/", "delivery": "/deliveries/"}
 WORKFLOW = {
     "name": "Greet",
     "status": "Active",
     "trigger": {"type": "manual"},
     "steps": [{"id": "pause", "type": "wait", "duration": "P1D"}],
 }
+HOOK = "https://93.184.216.34/hook"
 EVERYBODY = {"all": [{"field": "contact.totalOrders", "operator": "gte", "value": 0}]}
 
 
@@ -128,6 +132,24 @@ TABLE: dict[tuple[str, str], Call] = {
     ("GET", "/workflows/{workflow}/runs/{pk}"): Call("workflows:read", row="workflow"),
     ("POST", "/workflows/{workflow}/runs/{pk}/retry"): Call("workflows:write", 409, row="workflow"),
     ("POST", "/workflows/{workflow}/runs/{pk}/cancel"): Call("workflows:write", row="workflow"),
+    ("GET", "/webhook-endpoints"): Call("webhooks:read"),
+    ("POST", "/webhook-endpoints"): Call(
+        "webhooks:write", 201, body=lambda _w: {"url": HOOK}, foreign=201
+    ),
+    ("GET", "/webhook-endpoints/{pk}"): Call("webhooks:read", row="endpoint"),
+    ("PATCH", "/webhook-endpoints/{pk}"): Call(
+        "webhooks:write", row="endpoint", body=lambda _w: {"status": "paused"}
+    ),
+    ("DELETE", "/webhook-endpoints/{pk}"): Call("webhooks:write", 204, row="endpoint"),
+    ("POST", "/webhook-endpoints/{pk}/rotate-secret"): Call("webhooks:write", row="endpoint"),
+    ("POST", "/webhook-endpoints/{pk}/replay"): Call(
+        "webhooks:write", row="endpoint", body=lambda _w: {"since": "2026-04-07T14:30:00Z"}
+    ),
+    ("GET", "/webhook-endpoints/{endpoint}/deliveries"): Call("webhooks:read", row="endpoint"),
+    ("GET", "/webhook-endpoints/{endpoint}/deliveries/{pk}"): Call("webhooks:read", row="endpoint"),
+    ("POST", "/webhook-endpoints/{endpoint}/deliveries/{pk}/replay"): Call(
+        "webhooks:write", row="endpoint"
+    ),
     ("GET", "/rule-fields"): Call("segments:read"),
     ("GET", "/tags"): Call("tags:read"),
     ("POST", "/tags"): Call("tags:write", 201, body=lambda _w: {"name": "New"}, foreign=201),
@@ -294,7 +316,12 @@ def world(organisation: Organisation) -> World:
     for kind, (name, value) in zip(types, kinds.items(), strict=True):
         made("/activities", activity(ids[0], type=kind, **{name: value}))
     workflow = made("/workflows", WORKFLOW)["id"]
+    endpoint = made("/webhook-endpoints", {"url": HOOK})["id"]
+    made("/activities", activity(ids[0]))
+    spreading.spread()
     return {
+        "endpoint": endpoint,
+        "delivery": api.get(f"/webhook-endpoints/{endpoint}/deliveries").json()[0]["id"],
         "workflow": workflow,
         "run": made(f"/workflows/{workflow}/runs", {"contact": ids[0]})["id"],
         "contact": ids[0],
@@ -321,8 +348,9 @@ def ask(client: Any, route: tuple[str, str], world: World) -> Any:
     row = world[call.row] if call.row else None
     # /api is said in full: Django's own client is asked too.
     address = "/api" + path.format(
-        pk=world["run"] if "/runs/" in path else row,
+        pk=next((world[name] for name in ("run", "delivery") if IN[name] in path), row),
         contact=row,
+        endpoint=row,
         segment=row,
         workflow=row,
         name="vip",
