@@ -1,15 +1,21 @@
-"""Chromium, as Debian packages it: nothing is downloaded."""
+"""Chromium, as Debian packages it: nothing is downloaded. And somebody who is signed in."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from django.contrib.auth.models import Group
+from playwright.sync_api import Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from organisations import roles, services
+from organisations.models import Organisation
+
+EMAIL, PASSWORD = "anna@example.com", "a long enough password"
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
 
@@ -47,3 +53,43 @@ def tab(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         context.set_default_timeout(15_000)
         yield context.new_page()
         browser.close()
+
+
+@pytest.fixture
+def seaview() -> Organisation:
+    """An organisation with an Owner, Anna."""
+    organisation = services.create_organisation(name="Seaview")
+    membership, _created = services.add_member(
+        organisation=organisation, email=EMAIL, role=Group.objects.get(name=roles.OWNER)
+    )
+    membership.user.set_password(PASSWORD)
+    membership.user.save()
+    return organisation
+
+
+@pytest.fixture
+def complaints(tab: Page, live_server: LiveServer) -> Iterator[list[str]]:
+    """What the browser complained of: errors, and requests to any other host. There are none."""
+    found: list[str] = []
+
+    def heard(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            found.append(message.text)
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith((live_server.url, "data:", "blob:")):
+            found.append(f"asked {request.url}")
+
+    tab.on("console", heard)
+    tab.on("pageerror", lambda error: found.append(str(error)))
+    tab.on("request", asked)
+    yield found
+    assert found == []
+
+
+def sign_in(tab: Page, live_server: LiveServer) -> None:
+    tab.goto(f"{live_server.url}/")
+    tab.get_by_label("Username").fill(EMAIL)
+    tab.get_by_label("Password").fill(PASSWORD)
+    tab.get_by_role("button", name="Log in").click()
+    expect(tab.get_by_role("heading", name="Home")).to_be_visible()

@@ -3,60 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from organisations import roles, services
 from organisations.models import Organisation
+from tests.browser.conftest import sign_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-
-EMAIL, PASSWORD = "anna@example.com", "a long enough password"
-
-
-@pytest.fixture
-def seaview() -> Organisation:
-    """An organisation with an Owner, Anna."""
-    organisation = services.create_organisation(name="Seaview")
-    membership, _created = services.add_member(
-        organisation=organisation, email=EMAIL, role=Group.objects.get(name=roles.OWNER)
-    )
-    membership.user.set_password(PASSWORD)
-    membership.user.save()
-    return organisation
-
-
-@pytest.fixture
-def complaints(tab: Page, live_server: LiveServer) -> Iterator[list[str]]:
-    """What the browser complained of: errors, and requests to any other host. There are none."""
-    found: list[str] = []
-
-    def heard(message: Any) -> None:
-        if message.type in ("error", "warning"):
-            found.append(message.text)
-
-    def asked(request: Any) -> None:
-        if not request.url.startswith((live_server.url, "data:", "blob:")):
-            found.append(f"asked {request.url}")
-
-    tab.on("console", heard)
-    tab.on("pageerror", lambda error: found.append(str(error)))
-    tab.on("request", asked)
-    yield found
-    assert found == []
-
-
-def sign_in(tab: Page, live_server: LiveServer) -> None:
-    tab.goto(f"{live_server.url}/")
-    tab.get_by_label("Username").fill(EMAIL)
-    tab.get_by_label("Password").fill(PASSWORD)
-    tab.get_by_role("button", name="Log in").click()
-    expect(tab.get_by_role("heading", name="Home")).to_be_visible()
 
 
 def choose(tab: Page, field: str, typed: str, option: str) -> None:
