@@ -6,21 +6,21 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import APIException
 
-from contacts.admin import builder
+from contacts.admin import builder, checking
 from contacts.admin.rules import RefusedRule, RuleField
 from contacts.segments import services
 from contacts.segments.models import Segment
 from contacts.segments.views import ABOUT
 from crm.admin.base import OrganisationAdmin
 from crm.admin.forms import Refused, ServiceForm, ServiceFormSet
-from crm.admin.unfold import display
+from crm.admin.unfold import action, display
 from crm.api import json
 from crm.errors import Conflict
 from organisations.middleware import organisation_of
@@ -32,7 +32,7 @@ class SegmentForm(ServiceForm):
 
     rules = RuleField(
         label=gettext_lazy("Rule"),
-        help_text=gettext_lazy("Which contacts are in the segment; docs/rules.md says how."),
+        help_text=gettext_lazy("Which contacts are in the segment."),
     )
 
 
@@ -44,6 +44,7 @@ class SegmentAdmin(OrganisationAdmin):
     list_display = ("name", "contacts_link", "coloured_status", "refreshed_at")
     search_fields = ("name",)
     ordering = ("-created_at", "-id")
+    actions_detail = ("check_contact",)
 
     @display(description=gettext_lazy("contacts"))
     def contacts_link(self, obj: Segment) -> str:
@@ -90,6 +91,15 @@ class SegmentAdmin(OrganisationAdmin):
 
     def consequences(self, obj: Segment) -> list[str]:
         return [_("Its tag is taken off every contact that carries it.")]
+
+    @action(
+        description=gettext_lazy("Check a contact"),
+        permissions=["view"],
+        url_path="check",
+        icon="person_search",
+    )
+    def check_contact(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return checking.check(self, request, self.existing(request, object_id))
 
     # What the builder asks
 

@@ -12,6 +12,7 @@ from django.db import OperationalError, connection, transaction
 from contacts.models import Contact, ContactTag
 from contacts.rules import Finding, Reading, Rule, Subject, parse
 from contacts.segments.models import Segment
+from contacts.segments.querysets import SegmentQuerySet
 
 MOST_COUNTED = 10_000
 SAMPLE = 10
@@ -60,16 +61,17 @@ class Standing:
     clauses: Sequence[Finding]
 
 
-def standings(contact: Contact) -> list[Standing]:
-    """Of every segment by name. A fixed number of queries for any number of segments."""
+def standings(contact: Contact, among: SegmentQuerySet | None = None) -> list[Standing]:
+    """Of every segment of the contact's organisation, or of those `among`, by name. A fixed number
+    of queries for any number of segments."""
     organisation = contact.organisation
-    segments = Segment.objects.for_organisation(organisation).order_by("name", "pk")
+    segments = Segment.objects.for_organisation(organisation) if among is None else among
     links = ContactTag.objects.for_organisation(organisation).filter(contact=contact)
     carried = set(links.values_list("tag_id", flat=True))
     reading = Reading(organisation)
     subject = Subject(contact)
     read: list[tuple[Segment, Rule | None]] = []
-    for segment in segments:
+    for segment in segments.order_by("name", "pk"):
         rule = _parsed(segment, reading)
         if rule is not None:
             subject.expect(rule.needs)
