@@ -106,7 +106,7 @@ def test_an_unknown_shape_waits_for_a_mapping(connect: Callable[..., Connection]
         connection=portal,
         options={"mapping": "email = visitors[0].mail\nat = visitors[0].when\n# no more"},
     )
-    services.replay(deliveries=[delivery])
+    services.replay(deliveries=Delivery.objects.for_organisation(portal.organisation))
     work()
 
     (activity,) = activities(portal)
