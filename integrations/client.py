@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -52,12 +54,38 @@ class Answer:
             raise Asleep(_("The answer is not JSON.")) from None
 
 
+class Pace:
+    """Lets no more than `most` requests be made in any `seconds`, over all threads of this
+    process: a vendor's limit. What other processes ask beside it, the vendor answers with 429."""
+
+    def __init__(
+        self,
+        most: int,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._seconds, self._clock, self._sleep = seconds, clock, sleep
+        self._last: deque[float] = deque(maxlen=most)
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Wait until one more may be made, and count it."""
+        with self._lock:  # while it sleeps too: the others would only have to wait longer
+            if len(self._last) == self._last.maxlen:
+                self._sleep(max(0.0, self._last[0] + self._seconds - self._clock()))
+            self._last.append(self._clock())
+
+
 class Client:
     """A system's API below `base`. Raises Asleep when it does not answer as it should, after
     retries; NotUnderstood when it refuses (401, 404, …), which trying again would not mend."""
 
-    def __init__(self, base: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, base: str, headers: Mapping[str, str] | None = None, pace: Pace | None = None
+    ) -> None:
         self.base = base if base.endswith("/") else f"{base}/"
+        self._pace = pace
         self._http = httpx2.Client(
             headers=dict(headers or {}), timeout=TIMEOUT, trust_env=False, follow_redirects=False
         )
@@ -95,6 +123,8 @@ class Client:
         self, method: str, url: str, kwargs: Mapping[str, Any]
     ) -> tuple[float | None, str | Answer]:
         """An answer; or how long to wait, if that was said, and why."""
+        if self._pace is not None:
+            self._pace.wait()
         try:
             response = self._http.request(method, url, **kwargs)
         except httpx2.HTTPError as error:
