@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 PERSON = "person"
 """The kind of `ObjectState` of a person."""
 IDENTIFYING = ("email_address", "phone_number")
+TAGS = "tags"
 
 RELAYS = (
     "guest.booking.com",
@@ -61,7 +63,9 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
     nothing tells who it is."""
     state = desk.state(PERSON, person.external_id) if person.external_id else None
     if state is not None and state.gone:
-        state = None  # a profile that was deleted there identifies nobody any more
+        # A profile that was deleted there identifies nobody any more.
+        state, person = None, replace(person, external_id=None)
+    known = dict(state.fields) if state is not None else {}
     values = _usable(desk, dict(person.values))
     relay = person.relay
     if is_relay(values.get("email_address")):
@@ -76,7 +80,6 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
         desk.note(_("Contact %(id)d was redacted; nothing is written to it.") % {"id": contact.pk})
         return contact
     else:
-        known = state.fields if state is not None else {}
         newer = {
             name: value
             for name, value in values.items()
@@ -87,14 +90,16 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
         if person.version is not None:
             # Value by value, so that news in any order ends the same.
             state.fields |= {
-                name: max(person.version, state.fields.get(name, person.version)) for name in values
+                name: max(person.version, known.get(name, person.version))
+                for name in (*values, *([] if person.tags is None else [TAGS]))
             }
         state.save()
         desk.link(contact, person.external_id or "", relay)
         for other in person.others:
             desk.link(contact, other)
         desk.arrived(state)
-    _write_tags(desk, contact, person)
+    if _is_newest(person.version, known.get(TAGS)):
+        _write_tags(desk, contact, person)
     if person.permissions:
         services.update(contact=contact, values={consent.KEY: dict(person.permissions)})
     desk.trace(contact)
@@ -104,7 +109,11 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
 def _may_write(contact: Contact, name: str, version: int | None, known: int | None) -> bool:
     if version is None:
         return not _is_set(contact, name)
-    return known is None or version >= known
+    return _is_newest(version, known)
+
+
+def _is_newest(version: int | None, known: int | None) -> bool:
+    return version is None or known is None or version >= known
 
 
 def _is_set(contact: Contact, name: str) -> bool:
