@@ -7,7 +7,7 @@ a `Desk`. All are states, not steps: applied twice, or after a newer one, they c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -82,6 +82,8 @@ class Fact:
     booking: Mapping[str, Any] | None = None
     table_reservation: Mapping[str, Any] | None = None
     purchase: str | None = None
+    quietly: bool = False
+    """It starts nothing when it becomes known only now: it is over already."""
 
 
 class Change:
@@ -283,6 +285,51 @@ class PermissionIs(Change):
 
 
 @dataclass(frozen=True)
+class OptInIs(Change):
+    """Whether someone's agreement to a channel stands there, at a time.
+
+    One that stood and is gone was withdrawn; one that never stood says nothing. `given` is when it
+    can have been given at the earliest: while it simply goes on to stand, it does not undo what
+    the contact decided here since.
+    """
+
+    external_id: str
+    channel: str
+    stands: bool
+    at: datetime
+    given: datetime
+
+    def apply(self, desk: Desk) -> None:
+        state = desk.state(PERSON, self.external_id)
+        contact = identity.linked(desk, self.external_id)
+        if contact is None or contact.redacted_at is not None:
+            return
+        # The time of the newest that was told; below zero where it did not stand.
+        name, told = f"opt-in:{self.channel}", moment_version(self.at) or 0
+        known = state.fields.get(name)
+        wanted = self._wanted(known, told)
+        if wanted is not None:
+            wanted = replace(wanted, source=desk.connection.source)
+            services.update(contact=contact, values={consent.KEY: {self.channel: wanted}})
+            desk.trace(contact)
+        if known is None or told >= abs(known):
+            state.fields[name] = told if self.stands else -told
+            state.save()
+
+    def _wanted(self, known: int | None, told: int) -> Wanted | None:
+        """What follows from this beside what is known."""
+        if known is None:
+            return Wanted(consent.SUBSCRIBED, since=self.given) if self.stands else None
+        stood = known > 0
+        if self.stands == stood:
+            return None
+        if told < abs(known):  # told late: what stood before it was seen to be gone was withdrawn
+            return Wanted(consent.UNSUBSCRIBED, since=self.at) if self.stands else None
+        status = consent.SUBSCRIBED if self.stands else consent.UNSUBSCRIBED
+        return Wanted(status, since=self.at)
+
+
+@dataclass(frozen=True)
 class Redacted(Change):
     """The other system passes on that someone's data has to be erased.
 
@@ -357,6 +404,34 @@ class Closed(Change):
 
     def apply(self, desk: Desk) -> None:
         desk.close(self.reason)
+
+
+@dataclass(frozen=True)
+class AccountIs(Change):
+    """The account was connected there again, was `closed` for a reason, or has new credentials.
+    What is older than what is known changes nothing."""
+
+    always: ClassVar[bool] = True
+
+    version: int | None
+    opened: bool = False
+    closed: str = ""
+    credentials: Mapping[str, str] = field(default_factory=dict)
+
+    def apply(self, desk: Desk) -> None:
+        state = desk.state("account", "")
+        if is_older(self.version, state.version):
+            desk.note(_("What is known of the connection is newer."))
+            return
+        state.version = self.version
+        state.save()
+        if self.credentials:
+            desk.learn_credentials(self.credentials)
+        if self.opened:
+            desk.reopen()
+        elif self.closed:
+            desk.close(self.closed)
+        desk.arrived(state)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Q
@@ -12,7 +13,7 @@ from django.utils.functional import cached_property
 from activities import services as activities
 from activities.models import Activity
 from contacts.models import Contact
-from integrations import identity
+from integrations import identity, services
 from integrations.changes import Fact
 from integrations.models import Connection, Delivery, DeliveryTrace, ExternalId, ObjectState
 from integrations.sources.base import SOURCES, Source
@@ -131,7 +132,7 @@ class Desk:
             booking=fact.booking,
             table_reservation=fact.table_reservation,
             purchase=fact.purchase,
-            backfill=self.history,
+            backfill=self.history or fact.quietly,
             **values,
         )
         if not created:
@@ -202,6 +203,17 @@ class Desk:
         )
         self.connection.status = Connection.Status.DISABLED
         self.alert(reason)
+
+    def reopen(self) -> None:
+        """Switch the connection on again that was switched off there; a pause is staff's."""
+        if self.connection.status == Connection.Status.DISABLED:
+            services.resume(connection=self.connection)
+            self.connection.status = Connection.Status.ACTIVE
+
+    def learn_credentials(self, credentials: Mapping[str, str]) -> None:
+        """Keep what the other system gave us to ask it with."""
+        changed = services.change(connection=self.connection, credentials=credentials)
+        self.connection.credentials = changed.credentials
 
     def forget_credentials(self) -> None:
         """Erase the credentials and all that was stored of deliveries."""
