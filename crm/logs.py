@@ -21,7 +21,7 @@ _SECRET = re.compile(
     r"(?i)(x-api-key|authorization|password|secret|token)"
     r"(['\"]?\s*[:=]\s*)['\"]?((?:basic|bearer)\s+)?[^\s'\",}&]+"
 )
-_ADDRESS = re.compile(r"(/integrations/[\w-]+/|/hooks/workflows/)[^\s'\"?/]+")
+_ADDRESS = re.compile(r"((?<!/admin)/integrations/[\w-]+/|/hooks/workflows/)[^\s'\"?/]+")
 _KEY = re.compile(r"\b([a-z]{2,4}_)[A-Za-z0-9_-]{24,}")
 
 

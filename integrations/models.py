@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from activities.models import Activity
 from contacts.models import Contact
 from integrations.querysets import DeliveryQuerySet
-from integrations.secrets import EncryptedField, opened
+from integrations.secrets import EncryptedField, Unreadable, opened
 from organisations.models import TenantModel
 
 
@@ -86,9 +86,21 @@ class Connection(TenantModel):
         return dict(opened(self.credentials) or {})
 
     @property
+    def known_secrets(self) -> dict[str, Any]:
+        """The credentials; none when the key that they were encrypted with is lost."""
+        try:
+            return self.secrets
+        except Unreadable:
+            return {}
+
+    @property
     def path(self) -> str:
         """The address to enter at the other system, without the site's own part."""
         return f"/integrations/{self.source}/{opened(self.token)}"
+
+
+TROUBLE = ("waiting", "failed", "refused")
+"""The statuses that somebody should look at."""
 
 
 class Delivery(TenantModel):
@@ -148,6 +160,15 @@ class Delivery(TenantModel):
             # The inbox, newest first; and of one connection.
             models.Index(fields=["organisation", "-received_at", "-id"], name="delivery_newest"),
             models.Index(fields=["connection", "-received_at", "-id"], name="delivery_of"),
+            # What is in trouble, among the many that are not; and of one topic.
+            models.Index(
+                fields=["organisation", "status", "-received_at", "-id"],
+                name="delivery_trouble",
+                condition=Q(status__in=TROUBLE),
+            ),
+            models.Index(
+                fields=["organisation", "topic", "-received_at", "-id"], name="delivery_topic"
+            ),
             # Who waits for what just came.
             models.Index(
                 fields=["connection", "waits_for"],

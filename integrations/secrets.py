@@ -79,6 +79,12 @@ class Sealed:
         """Raises Unreadable."""
         return decrypt(self.text)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sealed) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
     def __repr__(self) -> str:
         return "<sealed>"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
@@ -19,6 +19,7 @@ from integrations.models import (
     digest,
     new_token,
 )
+from integrations.querysets import DeliveryQuerySet
 from integrations.sources import SOURCES, Source
 from organisations.models import Organisation
 from workflows import bell
@@ -80,7 +81,7 @@ def change(
     if name is not None:
         current.name = name.strip() or current.name
     if credentials:
-        known = current.secrets
+        known = current.known_secrets
         merged = known | {key: value for key, value in credentials.items() if value != ""}
         tidy = _clean_credentials(
             kind, {key: value for key, value in merged.items() if value is not None}
@@ -152,29 +153,21 @@ def disconnect(*, connection: Connection) -> None:
 
 
 @transaction.atomic
-def replay(*, deliveries: Iterable[Delivery]) -> int:
+def replay(*, deliveries: DeliveryQuerySet) -> int:
     """Have deliveries applied again; answers how many. What is known already does not double.
 
-    Refused ones, and those whose body was erased, are left out.
+    Refused ones, and those whose body was erased, are left out. One statement.
     """
-    count = 0
-    for delivery in deliveries:
-        rows = Delivery.objects.for_organisation(delivery.organisation_id).exclude(
-            status=Delivery.Status.REFUSED
-        )
-        count += (
-            rows.filter(pk=delivery.pk)
-            .exclude(body="")
-            .update(
-                status=Delivery.Status.RECEIVED,
-                due_at=timezone.now(),
-                attempts=0,
-                waits_for=None,
-                error="",
-            )
-        )
     bell.ring_after_commit()
-    return count
+    kept = deliveries.exclude(status=Delivery.Status.REFUSED).exclude(body="")
+    return kept.update(
+        status=Delivery.Status.RECEIVED,
+        due_at=timezone.now(),
+        attempts=0,
+        waits_for=None,
+        notes=[],
+        error="",
+    )
 
 
 def _first_poll(connection: Connection) -> datetime | None:
@@ -182,7 +175,7 @@ def _first_poll(connection: Connection) -> datetime | None:
     kind = _kind(connection.source)
     if kind.poll_every is None or connection.status != Status.ACTIVE:
         return None
-    return timezone.now() if kind.may_ask(connection.secrets) else None
+    return timezone.now() if kind.may_ask(connection.known_secrets) else None
 
 
 def _locked(connection: Connection) -> Connection:

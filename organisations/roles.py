@@ -45,6 +45,8 @@ _READ_ONLY = _all(
     "workflows.run",
     "workflows.message",
     "workflows.alert",
+    "integrations.connection",
+    "integrations.delivery",
     "integrations.webhookendpoint",
     "integrations.webhookdelivery",
     actions=["view"],
@@ -77,6 +79,7 @@ _MANAGER = (
         "activities.activitytype",
         "imports.import",
         "workflows.workflow",
+        "integrations.connection",
     )
     | _all("workflows.messagesettings", actions=["view", "add", "change"])
     | {
@@ -84,6 +87,7 @@ _MANAGER = (
         "contacts.redact_contact",
         "contacts.export_contact",
         "activities.export_activity",
+        "integrations.change_delivery",
         "rewards.grant_credit",
         "organisations.view_membership",
         "organisations.view_organisation",

@@ -29,6 +29,13 @@ MENU: list[tuple[Any, list[tuple[Any, str, str]]]] = [
             (_("Bookings"), "hotel", "activities.booking"),
             (_("Table reservations"), "restaurant", "activities.tablereservation"),
             (_("Golf reservations"), "golf_course", "activities.golfreservation"),
+        ],
+    ),
+    (
+        _("What happens by itself"),
+        [
+            (_("Workflows"), "account_tree", "workflows.workflow"),
+            (_("Runs"), "route", "workflows.run"),
             (_("Messages"), "mail", "workflows.message"),
             (_("Alerts"), "notifications", "workflows.alert"),
         ],
@@ -40,6 +47,13 @@ MENU: list[tuple[Any, list[tuple[Any, str, str]]]] = [
             (_("Activity types"), "category", "activities.activitytype"),
             (_("Imports"), "upload_file", "imports.import"),
             (_("Message settings"), "tune", "workflows.messagesettings"),
+        ],
+    ),
+    (
+        _("Integrations"),
+        [
+            (_("Connections"), "cable", "integrations.connection"),
+            (_("Inbox"), "inbox", "integrations.delivery"),
         ],
     ),
     (

@@ -107,10 +107,10 @@ def _depth(value: Any) -> int:
     return deepest
 
 
-def dump(value: Any) -> str:
+def dump(value: Any, indent: int | None = None) -> str:
     """JSON again, with decimals as they were spelt. What PostgreSQL cannot keep is left out: NUL,
     and half characters."""
-    text = json.dumps(_storable(value), ensure_ascii=False, default=_marked)
+    text = json.dumps(_storable(value), ensure_ascii=False, default=_marked, indent=indent)
     return _MARKED.sub(r"\1", text)
 
 

@@ -16,6 +16,8 @@ from contacts.segments import services as segments
 from customfields import services as custom_fields
 from customfields.models import CustomField
 from imports.models import Import
+from integrations import services as integrations
+from integrations.models import Connection, Delivery
 from organisations import roles, services
 from organisations.models import ApiKey, Membership, Organisation
 from rewards import services as rewards
@@ -115,6 +117,30 @@ def segment(organisation: Organisation) -> Segment:
     )
 
 
+def connection(organisation: Organisation) -> Connection:
+    number = Connection.objects.across_organisations().count()
+    return integrations.connect(
+        organisation=organisation,
+        source="shopify",
+        name="Secret shop",
+        credentials={"shop_domain": f"secret-{number}.myshopify.com", "secret": "hush"},
+    )
+
+
+def delivery(organisation: Organisation, **values: Any) -> Delivery:
+    """One that made a contact and an activity."""
+    number = Delivery.objects.across_organisations().count()
+    made = Delivery.objects.create(
+        organisation=organisation,
+        connection=values.pop("connection", None) or connection(organisation),
+        key=str(number),
+        **{"topic": "orders/paid", "body": '{"sum": 1.50}', "status": "applied", **values},
+    )
+    recorded = activity(organisation)
+    made.traces.create(contact=recorded.contact, activity=recorded)
+    return made
+
+
 ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Organisation: lambda organisation: organisation,
     Membership: member,
@@ -136,4 +162,6 @@ ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Message: message,
     Alert: lambda org: alerts.tell(organisation=org, text="Secret", contact=contact(org)),
     MessageSettings: configuration.kept,
+    Connection: connection,
+    Delivery: delivery,
 }

@@ -14,6 +14,7 @@ from django.utils.crypto import get_random_string
 from contacts.models import Contact, Segment
 from customfields.models import CustomField
 from imports.models import Import
+from integrations.models import Connection, Delivery
 from organisations.models import ApiKey, Membership, Organisation
 from rewards import services as rewards
 from rewards.models import CreditEntry
@@ -46,6 +47,8 @@ LISTS = {
     "Message": 3,  # + contacts
     "Alert": 3,
     "MessageSettings": 2,
+    "Connection": 2,
+    "Delivery": 4,  # + connections, and those of the filter
 }
 
 
@@ -71,6 +74,8 @@ def fill(organisation: Organisation, model: Any, number: int) -> None:
             Message,
             Alert,
             MessageSettings,
+            Connection,
+            Delivery,
         ):
             rows.ROWS[model](organisation)
         elif model is not Organisation:
@@ -141,8 +146,8 @@ def test_a_contacts_page_costs_the_same_for_much_history(
     before = queries(owner, address)
     # The contact twice (once to follow a merge), totals in other currencies, merges, the timeline;
     # the definitions and their options, the values; tags and addresses, as rows and as choices;
-    # permissions and how they changed; what is left of credit, and the ledger.
-    assert before <= ASKING + 16
+    # permissions and how they changed; what is left of credit, and the ledger; ids elsewhere.
+    assert before <= ASKING + 17
     for _number in range(30):
         rows.activity(organisation, contact=contact)
         rewards.grant(contact=contact, amount=100)

@@ -18,6 +18,7 @@ from contacts.models import Contact
 from integrations import applying, services
 from integrations.models import Connection, Delivery
 from organisations.models import Organisation
+from tests.admin.conftest import owner, staff_of  # noqa: F401  # fixtures
 
 SECRET = "hush-test-secret"
 SHOP = "example-shop.myshopify.com"

@@ -131,7 +131,7 @@ def test_an_uninstalled_app_stops_the_connection_until_it_is_resumed(shop: Shop)
     assert (late.status, late.notes) == ("ignored", ["The connection is switched off."])
 
     services.resume(connection=shop.connection)
-    services.replay(deliveries=[late])
+    services.replay(deliveries=shop.deliveries().filter(pk=late.pk))
     assert shop.tell("orders/paid", shopify.order(id=2)).status == "applied"
     assert shop.activities().count() == 2
 
