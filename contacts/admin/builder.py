@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from contacts.models import Tag
 from contacts.rules import Rule, catalogue, parse
@@ -22,6 +22,11 @@ MOST_TAGS = 500
 """As many are suggested; any other can be typed."""
 DECIMALS = 2
 """Those of most currencies."""
+GROUPS = {
+    "all": gettext_lazy("All of these hold"),
+    "any": gettext_lazy("Any of these holds"),
+    "none": gettext_lazy("None of these holds"),
+}
 
 
 def vocabulary(organisation: Organisation, about: Collection[str]) -> dict[str, Any]:
@@ -104,11 +109,7 @@ def _words() -> dict[str, Any]:
         "unreadable": _("This is no JSON that can be read: {reason}"),
         "too_large": _("a number is too large for the builder"),
         "no_answer": _("The server does not answer; the rule could not be checked."),
-        "groups": {
-            "all": _("All of these hold"),
-            "any": _("Any of these holds"),
-            "none": _("None of these holds"),
-        },
+        "groups": {kind: str(label) for kind, label in GROUPS.items()},
         "empty": {
             "all": _("No conditions: it holds for everybody."),
             "any": _("No conditions: it holds for nobody."),

@@ -15,6 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from contacts.admin.builder import GROUPS
 from contacts.models import Contact
 from contacts.rules import Finding
 from contacts.segments import reading
@@ -26,11 +27,6 @@ from organisations.models import Organisation
 if TYPE_CHECKING:
     from contacts.admin.segments import SegmentAdmin
 
-GROUPS = {
-    "all": gettext_lazy("All of these hold"),
-    "any": gettext_lazy("Any of these holds"),
-    "none": gettext_lazy("None of these holds"),
-}
 # Whether the rule holds, whether the contact carries the tag.
 VERDICTS = {
     (True, True): gettext_lazy("%(contact)s is in the segment: the rule holds."),

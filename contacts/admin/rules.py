@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.http import urlencode
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -69,6 +70,11 @@ class RefusedRule(Refused):
         for path in [path for path in self.by_path if path.partition(".")[0] == field]:
             place = path.removeprefix(field).removeprefix(".")
             messages = self.by_path.pop(path)
-            told += [f"{place}: {message}" if place else message for message in messages]
+            told += [_placed(place, message) if place else message for message in messages]
         if told:
             self.by_path[field] = told
+
+
+def _placed(place: str, message: str) -> str:
+    """The builder, which says it beside the condition, takes it away here."""
+    return format_html("<span data-rule-place>{}: {}</span>", place, message)

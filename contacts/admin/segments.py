@@ -125,10 +125,10 @@ class SegmentAdmin(OrganisationAdmin):
             raise PermissionDenied
         try:
             body = json.loads(request.body)
-            rules, about = body["rules"], body["about"]
+            rules, about = body["rules"], _known(body["about"])
         except (APIException, KeyError, TypeError):
             return JsonResponse({}, status=400)
-        return JsonResponse(builder.examine(organisation, rules, _known(about)))
+        return JsonResponse(builder.examine(organisation, rules, about))
 
     def _asking(self, request: HttpRequest) -> Organisation:
         organisation = organisation_of(request)

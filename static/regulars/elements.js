@@ -39,15 +39,21 @@ window.Regulars = window.Regulars || {};
         );
     }
 
+    const ROOM = 360; // pixels that a list and a bar of buttons below it may take
     let lists = 0;
 
     /** A text box that finds options by part of their label (WAI-ARIA's combobox).
      *
-     *  `options` are `{value, label, group}` in the order to show. `pick` hears the value chosen; with
-     *  `free` also whatever else was typed. With `adds` the box is emptied for the next one. */
+     *  `options` are `{value, label, group, shown}` in the order to show; `shown` is what stands in the
+     *  box where the label alone does not say enough. `pick` hears the value chosen; with `free` also
+     *  whatever else was typed. With `adds` the box is emptied for the next one. */
     function combobox({ options, value = "", label, placeholder = "", free = false, adds = false, pick }) {
         const id = `rg-list-${++lists}`;
-        const labelOf = (key) => options.find((one) => one.value === key)?.label ?? key;
+        const shownOf = (one) => one.shown ?? one.label;
+        const labelOf = (key) => {
+            const option = options.find((one) => one.value === key);
+            return option ? shownOf(option) : key;
+        };
         let current = value;
         let found = [];
         let active = -1;
@@ -90,6 +96,8 @@ window.Regulars = window.Regulars || {};
             list.replaceChildren(...shown);
             list.hidden = !found.length;
             input.setAttribute("aria-expanded", String(!list.hidden));
+            const { top, bottom } = input.getBoundingClientRect();
+            list.classList.toggle("rg-above", innerHeight - bottom < ROOM && top > ROOM);
             mark();
         }
 
@@ -117,7 +125,7 @@ window.Regulars = window.Regulars || {};
 
         function typed() {
             const text = input.value.trim();
-            const same = options.find((one) => one.label.toLocaleLowerCase() === text.toLocaleLowerCase());
+            const same = options.find((one) => shownOf(one).toLocaleLowerCase() === text.toLocaleLowerCase());
             return same ? same.value : free ? text : null;
         }
 

@@ -38,7 +38,11 @@
                 this.all.push(this.data);
             }
             this.byName = new Map(this.all.map((field) => [field.field, field]));
-            this.options = this.all.map(({ field, label, group }) => ({ value: field, label, group }));
+            const doubtful = ({ label }) => this.all.filter((other) => other.label === label).length > 1;
+            this.options = this.all.map((field) => ({
+                value: field.field, label: field.label, group: field.group,
+                shown: doubtful(field) ? `${field.group}: ${field.label}` : field.label,
+            }));
         }
 
         /** The field of this name; one of another currency is like the field of the own. */
@@ -142,6 +146,10 @@
                 this.tree, this.notice, element("div", { class: "rg-rule-foot" }, this.preview, this.toggle),
             );
             this.textarea.before(this.root);
+            // What was refused is asked about at once, and said where it is.
+            for (const told of this.root.parentElement.querySelectorAll("[data-rule-place]")) {
+                (told.closest("li") ?? told).hidden = true;
+            }
             this.textarea.addEventListener("input", () => this.soon());
             this.showTree(true);
             this.ask();
