@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django.contrib.postgres",
+    "django.forms",
     "axes",
     "csp",
     "django_filters",
@@ -136,6 +137,8 @@ TEMPLATES = [
         },
     },
 ]
+# Widgets of ours have their templates beside all others.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # A connection is kept for a minute: opening one per request costs three quarters of the speed.
 DATABASES: dict[str, dict[str, Any]] = {

@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from activities.models import Activity
 from contacts.models import Contact
@@ -18,6 +20,8 @@ from organisations.models import Organisation
 from workflows import checks
 
 CUSTOM = "contact.customFields."
+RECURRING = ("contact.dob", "contact.createdAt")
+"""Those of which an anniversary is made, beside custom fields."""
 BEGINNING = time(9)
 """When on a day something is due that says no time."""
 
@@ -27,6 +31,7 @@ class DateField:
     """A date, or a moment, of a contact or of the activity that started it."""
 
     name: str
+    label: str | Promise
     about: str
     read: Callable[[Contact, Activity | None], date | datetime | None]
 
@@ -49,19 +54,48 @@ def _last_interaction(contact: Contact, _activity: Activity | None) -> datetime 
 FIELDS = {
     field.name: field
     for field in (
-        DateField("contact.dob", "contact", lambda contact, _a: contact.dob),
-        DateField("contact.createdAt", "contact", lambda contact, _a: contact.created_at),
-        DateField("contact.lastInteractedAt", "contact", _last_interaction),
-        DateField("activity.happenedAt", "activity", _of_activity("happened_at")),
-        DateField("activity.booking.checkIn", "activity", _of_activity("booking.check_in")),
-        DateField("activity.booking.checkOut", "activity", _of_activity("booking.check_out")),
+        DateField(
+            "contact.dob", gettext_lazy("date of birth"), "contact", lambda contact, _a: contact.dob
+        ),
+        DateField(
+            "contact.createdAt",
+            gettext_lazy("day they were added"),
+            "contact",
+            lambda contact, _a: contact.created_at,
+        ),
+        DateField(
+            "contact.lastInteractedAt",
+            gettext_lazy("last interaction"),
+            "contact",
+            _last_interaction,
+        ),
+        DateField(
+            "activity.happenedAt",
+            gettext_lazy("time of the activity"),
+            "activity",
+            _of_activity("happened_at"),
+        ),
+        DateField(
+            "activity.booking.checkIn",
+            gettext_lazy("check-in"),
+            "activity",
+            _of_activity("booking.check_in"),
+        ),
+        DateField(
+            "activity.booking.checkOut",
+            gettext_lazy("check-out"),
+            "activity",
+            _of_activity("booking.check_out"),
+        ),
         DateField(
             "activity.golfReservation.startTime",
+            gettext_lazy("tee time"),
             "activity",
             _of_activity("golf_reservation.start_time"),
         ),
         DateField(
             "activity.tableReservation.startTime",
+            gettext_lazy("time of the table reservation"),
             "activity",
             _of_activity("table_reservation.start_time"),
         ),
@@ -89,6 +123,20 @@ def field(given: Any, organisation: Organisation, about: Collection[str]) -> Dat
     return found
 
 
+def choices(
+    organisation: Organisation, about: Collection[str], *, recurring: bool = False
+) -> list[tuple[str, str | Promise]]:
+    """The names that `field` takes, with their labels; with `recurring`, only those that come
+    round each year. One query."""
+    fixed = [
+        (one.name, one.label)
+        for one in FIELDS.values()
+        if one.about in about and (one.name in RECURRING or not recurring)
+    ]
+    own = CustomField.objects.for_organisation(organisation).filter(type="Date").order_by("label")
+    return [*fixed, *((CUSTOM + name, label) for name, label in own.values_list("name", "label"))]
+
+
 def _custom(name: str, organisation: Organisation) -> DateField:
     definition = (
         CustomField.objects.for_organisation(organisation)
@@ -110,7 +158,7 @@ def _custom(name: str, organisation: Organisation) -> DateField:
         )
         return found
 
-    return DateField(name, "contact", read)
+    return DateField(name, definition.label, "contact", read)
 
 
 def zone_of(organisation: Organisation, contact: Contact) -> ZoneInfo:

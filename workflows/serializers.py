@@ -160,11 +160,15 @@ class SimulationSerializer(Serializer):
     messages = serializers.ListField(child=serializers.DictField())
 
 
+def webhook_url(workflow: Workflow, version: WorkflowVersion) -> str | None:
+    """Where another system starts it, when its trigger is `webhook`."""
+    if version.trigger["type"] != "webhook":
+        return None
+    return settings.SITE_URL + reverse("workflow-hook", args=[workflow.secret])
+
+
 def told(workflow: Workflow, version: WorkflowVersion) -> dict[str, Any]:
     """A workflow as the API tells it."""
-    hook = None
-    if version.trigger["type"] == "webhook":
-        hook = settings.SITE_URL + reverse("workflow-hook", args=[workflow.secret])
     return {
         "id": workflow.pk,
         "name": workflow.name,
@@ -174,7 +178,7 @@ def told(workflow: Workflow, version: WorkflowVersion) -> dict[str, Any]:
         "trigger": version.trigger,
         "steps": version.steps,
         "version": workflow.version,
-        "webhookUrl": hook,
+        "webhookUrl": webhook_url(workflow, version),
         "createdAt": moment(workflow.created_at),
         "updatedAt": moment(workflow.updated_at),
     }

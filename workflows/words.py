@@ -16,19 +16,10 @@ from contacts.rules import words
 from contacts.segments.models import Segment
 from crm import money
 from organisations.models import Organisation
+from workflows import dates
 from workflows.models import Workflow
 from workflows.rulebook import Rulebook
 
-DATES = {
-    "contact.dob": gettext_lazy("birthday"),
-    "contact.createdAt": gettext_lazy("day they were added"),
-    "contact.lastInteractedAt": gettext_lazy("last interaction"),
-    "activity.happenedAt": gettext_lazy("time of the activity"),
-    "activity.booking.checkIn": gettext_lazy("check-in"),
-    "activity.booking.checkOut": gettext_lazy("check-out"),
-    "activity.golfReservation.startTime": gettext_lazy("tee time"),
-    "activity.tableReservation.startTime": gettext_lazy("time of the table reservation"),
-}
 REENTRY = {
     "every_time": gettext_lazy("every time"),
     "once": gettext_lazy("once for each contact"),
@@ -83,9 +74,8 @@ def several(given: Any) -> str:
 
 def date(name: str) -> str:
     """A date field: `check-in`; a custom field by its own name."""
-    head, _dot, rest = name.partition(".")
-    full = name if head in ("contact", "activity") else f"contact.{name}"
-    return str(DATES.get(full, rest.rpartition(".")[2] or name))
+    full = name if name.partition(".")[0] in ("contact", "activity") else f"contact.{name}"
+    return str(dates.FIELDS[full].label) if full in dates.FIELDS else full.rpartition(".")[2]
 
 
 def near(data: Mapping[str, Any]) -> str:

@@ -127,6 +127,16 @@ def known(organisation: Organisation, about: Collection[str] = ("contact",)) -> 
     return shapes
 
 
+def paths(shapes: dict[str, Shape], before: str = "") -> list[str]:
+    """What a template writes for each variable: `contact.firstName`. Those within lists are not
+    among them: which of them is meant, only a loop says."""
+    found: list[str] = []
+    for name, shape in shapes.items():
+        path = f"{before}{name}"
+        found += paths(shape, f"{path}.") if isinstance(shape, dict) else [path]
+    return found
+
+
 def sample(shape: Shape) -> Any:
     """A value of this shape."""
     if isinstance(shape, dict):

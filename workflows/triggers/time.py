@@ -19,7 +19,6 @@ from workflows.triggers.base import Family, Trigger, trigger
 from workflows.words import Said, length, near
 
 REPEATS = ("yearly", "once")
-_DATES = ("contact.dob", "contact.createdAt")
 
 
 @trigger
@@ -57,7 +56,7 @@ class DateAnniversary(Trigger):
         errors = checks.Errors()
         with errors.at("field"):
             found = dates.field(data.get("field"), context.organisation, ("contact",))
-            if found.name not in _DATES and not found.name.startswith(dates.CUSTOM):
+            if found.name not in dates.RECURRING and not found.name.startswith(dates.CUSTOM):
                 raise checks.error(_("%(name)s is no date that comes round."), name=found.name)
         with errors.at("offset"):
             _sign, length = checks.offset(data.get("offset"))
