@@ -102,5 +102,7 @@ def configure(*, level: str, layout: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": level, "propagate": True},
             # Whoever scans the internet asks for other names all day long; the answer is 400.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
+            # It tells every address that it calls, and those of webhooks are often secret.
+            "httpx2": {"level": "WARNING"},
         },
     }

@@ -198,6 +198,14 @@ def test_an_allowed_network_is_called_without_https_too(
     assert (answer.status, answer.text, answer.ok) == (202, "taken", True)
 
 
+def test_addresses_are_not_logged(
+    httpserver: HTTPServer, loopback: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    httpserver.expect_request("/hook/secret").respond_with_data("ok")
+    post(httpserver.url_for("/hook/secret"))
+    assert [record.name for record in caplog.records if record.name != "werkzeug"] == []
+
+
 def test_only_the_listed_network_is_allowed(settings: Any) -> None:
     settings.WEBHOOKS_ALLOW_PRIVATE = ["10.0.0.0/8"]
     assert "private address" in refusal("https://127.0.0.1/")
