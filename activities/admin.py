@@ -166,10 +166,10 @@ class HappenedFilter(MomentFilter):
 class ByContact(OrganisationAdmin):
     """Rows of contacts, found by the contact or by their reference."""
 
-    prefetch = (_CONTACT,)
+    prefetch: Sequence[Any] = (_CONTACT,)
     search_help_text = gettext_lazy("Contact, or the whole reference")
     search_fields = ("contact",)
-    url_lookups = ("contact", "contact__exact")
+    url_lookups: Sequence[str] = ("contact", "contact__exact")
 
     @display(description=gettext_lazy("contact"))
     def who(self, obj: Any) -> str:

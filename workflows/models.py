@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.crypto import get_random_string
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from activities.models import Activity
@@ -231,6 +232,8 @@ class Run(TenantModel):
             models.Index(
                 fields=["due_at"], name="run_due", condition=Q(due_at__isnull=False, held=False)
             ),
+            # The admin's list: newest first.
+            models.Index(fields=["organisation", "-created_at", "-id"], name="run_of_organisation"),
             # GET /workflows/{id}/runs: newest first.
             models.Index(fields=["workflow", "-created_at", "-id"], name="run_newest"),
             # The same by status, and what is unfinished when a workflow is paused.
@@ -244,7 +247,7 @@ class Run(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"#{self.pk}"
+        return gettext("Run %(number)s") % {"number": self.pk}
 
     def as_cause(self) -> Cause:
         """What this run writes is its doing."""

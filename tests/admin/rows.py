@@ -23,9 +23,10 @@ from organisations.models import ApiKey, Membership, Organisation
 from rewards import services as rewards
 from rewards.models import CreditEntry
 from workflows import alerts
+from workflows import services as workflows
 from workflows.messages import configuration
 from workflows.messages.models import Message, MessageSettings
-from workflows.models import Alert
+from workflows.models import Alert, Run, Workflow
 
 
 def contact(organisation: Organisation, **values: Any) -> Contact:
@@ -141,6 +142,20 @@ def delivery(organisation: Organisation, **values: Any) -> Delivery:
     return made
 
 
+def workflow(organisation: Organisation, **values: Any) -> Workflow:
+    given = {"name": "Secret workflow", "trigger": {"type": "manual"}, "steps": []}
+    return workflows.create(organisation=organisation, **{**given, **values})
+
+
+def run(organisation: Organisation, **values: Any) -> Run:
+    """A run that waits to be begun."""
+    made = values.pop("workflow", None) or workflow(organisation)
+    given = {"contact": values.pop("contact", None) or contact(organisation), "status": "pending"}
+    return Run.objects.create(
+        organisation=organisation, workflow=made, version=made.versions.get(), **{**given, **values}
+    )
+
+
 ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Organisation: lambda organisation: organisation,
     Membership: member,
@@ -162,6 +177,8 @@ ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Message: message,
     Alert: lambda org: alerts.tell(organisation=org, text="Secret", contact=contact(org)),
     MessageSettings: configuration.kept,
+    Workflow: workflow,
+    Run: run,
     Connection: connection,
     Delivery: delivery,
 }

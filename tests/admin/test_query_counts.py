@@ -21,7 +21,7 @@ from rewards.models import CreditEntry
 from tests.admin import rows
 from tests.admin.test_scope import SCREENS, url
 from workflows.messages.models import Message, MessageSettings
-from workflows.models import Alert
+from workflows.models import Alert, Run, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +47,8 @@ LISTS = {
     "Message": 3,  # + contacts
     "Alert": 3,
     "MessageSettings": 2,
+    "Workflow": 3,  # + what became of their runs
+    "Run": 6,  # + contacts, workflows, versions, workflows for the filter
     "Connection": 2,
     "Delivery": 4,  # + connections, and those of the filter
 }
@@ -76,6 +78,8 @@ def fill(organisation: Organisation, model: Any, number: int) -> None:
             MessageSettings,
             Connection,
             Delivery,
+            Workflow,
+            Run,
         ):
             rows.ROWS[model](organisation)
         elif model is not Organisation:
@@ -146,8 +150,8 @@ def test_a_contacts_page_costs_the_same_for_much_history(
     before = queries(owner, address)
     # The contact twice (once to follow a merge), totals in other currencies, merges, the timeline;
     # the definitions and their options, the values; tags and addresses, as rows and as choices;
-    # permissions and how they changed; what is left of credit, and the ledger; ids elsewhere.
-    assert before <= ASKING + 17
+    # permissions and how they changed; what is left of credit, and the ledger; runs; ids elsewhere.
+    assert before <= ASKING + 18
     for _number in range(30):
         rows.activity(organisation, contact=contact)
         rewards.grant(contact=contact, amount=100)
