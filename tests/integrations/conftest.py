@@ -8,10 +8,11 @@ import hmac
 import itertools
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
+from pytest_httpserver import HTTPServer
 
 from activities.models import Activity
 from contacts.models import Contact
@@ -19,6 +20,9 @@ from integrations import applying, services
 from integrations.models import Connection, Delivery
 from organisations.models import Organisation
 from tests.admin.conftest import owner, staff_of  # noqa: F401  # fixtures
+
+if TYPE_CHECKING:
+    from tests.integrations.mews import Mews
 
 SECRET = "hush-test-secret"
 SHOP = "example-shop.myshopify.com"
@@ -114,3 +118,11 @@ def connect(organisation: Organisation) -> Callable[..., Connection]:
         )
 
     return make
+
+
+@pytest.fixture
+def hotel(httpserver: HTTPServer, connect: Callable[..., Connection]) -> Mews:
+    """A connected hotel, with the Mews that it uses."""
+    from tests.integrations import mews
+
+    return mews.Mews(httpserver, connect("mews", **mews.credentials(httpserver)))
