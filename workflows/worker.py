@@ -28,19 +28,31 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 Share = Callable[..., object]
 
 _shares: list[Share] = [engine.work]
+_endings: list[Callable[[], None]] = []
 
 
-def also(share: Share) -> None:
+def also(share: Share, *, finish: Callable[[], None] | None = None) -> None:
     """Have workers do this too: called with `stopping`, it does some of what is due and answers
-    how much, or whether there was any. For apps above this one, from their `ready`."""
+    how much, or whether there was any. For apps above this one, from their `ready`.
+
+    `finish` waits for what the share does in threads of its own.
+    """
     if share not in _shares:
         _shares.append(share)
+        if finish is not None:
+            _endings.append(finish)
 
 
 def look(stopping: Callable[[], bool]) -> bool:
     """Do some of what is due, of every share; whether there was any."""
     done = [share(stopping=stopping) for share in _shares]
     return any(done)
+
+
+def finish() -> None:
+    """Wait for what shares do in threads of their own."""
+    for ending in _endings:
+        ending()
 
 
 def work(stop: threading.Event) -> None:
@@ -64,6 +76,7 @@ def work(stop: threading.Event) -> None:
             connections.close_all()
             pause, back_off = back_off, min(back_off * 2, LONGEST_BACK_OFF)
         stop.wait(pause)
+    finish()
     log.info("worker stopped")
 
 

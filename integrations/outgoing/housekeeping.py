@@ -14,7 +14,7 @@ from workflows.schedule import every
 
 BATCH = 1000
 
-worker.also(sending.work)
+worker.also(sending.background.work, finish=sending.background.finish)
 
 
 @every(timedelta(hours=1))

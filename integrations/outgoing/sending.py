@@ -169,11 +169,16 @@ class Background:
 
     def work(self, stopping: Callable[[], bool] = lambda: False) -> bool:
         """Have it run while there is something to send. Two queries; answers False, as there is
-        nothing to do for others. The process ends when what is on its way is finished."""
+        nothing to do for the caller."""
         if (self._thread is None or not self._thread.is_alive()) and _is_something_due():
             self._thread = threading.Thread(target=self._run, args=[stopping], name="webhooks")
             self._thread.start()
         return False
+
+    def finish(self) -> None:
+        """Wait until it has sent what is due, or what is on its way when it is to stop."""
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self, stopping: Callable[[], bool]) -> None:
         try:
@@ -191,4 +196,4 @@ def _is_something_due() -> bool:
     return new.exists() or _waited_for(timezone.now()).exists()
 
 
-work = Background().work
+background = Background()

@@ -71,6 +71,6 @@ def test_a_worker_that_has_nothing_to_send_asks_little(
     happens(api, jane)
     send()
     with django_assert_num_queries(2):
-        sending.work()
+        sending.background.work()
     with django_assert_num_queries(2):
         send()

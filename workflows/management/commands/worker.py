@@ -33,6 +33,7 @@ class Command(BaseCommand):
             ran, failed = schedule.run_due()
             while worker.look(stopping=lambda: False):
                 pass
+            worker.finish()
             self.stdout.write(f"{ran} jobs run, {failed} failed")
             if failed:
                 raise CommandError("a job failed: see the log and ScheduledJob.last_error")
