@@ -40,13 +40,12 @@ from customfields.models import CustomField
 from workflows import dates, inputs
 from workflows.admin.widgets import (
     Checks,
+    Composite,
     Labelled,
     LengthField,
-    LengthWidget,
     OffsetField,
     OpenChoice,
     OpenChoices,
-    Row,
     Suggesting,
     TemplateText,
     ValuesField,
@@ -374,17 +373,7 @@ class _ObjectField(forms.JSONField):
         return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
 
 
-class _Composite(forms.MultiValueField):
-    """Several inputs that make one value; any of them may be empty."""
-
-    def __init__(self, *fields: forms.Field, **kwargs: Any) -> None:
-        for field in fields:
-            field.required = False
-        kwargs.setdefault("widget", Row([field.widget for field in fields]))
-        super().__init__(fields, require_all_fields=False, **kwargs)
-
-
-class _MoneyField(_Composite):
+class _MoneyField(Composite):
     """An amount as people write it, in a currency or the organisation's: the smallest unit and the
     code, None for what is not said."""
 
@@ -412,7 +401,7 @@ class _MoneyField(_Composite):
             raise ValidationError(str(error), code="invalid") from None
 
 
-class _QuietField(_Composite):
+class _QuietField(Composite):
     """False, an object, or None."""
 
     def __init__(self) -> None:
@@ -437,7 +426,7 @@ class _QuietField(_Composite):
         return False if which == "none" else None
 
 
-class _ReentryField(_Composite):
+class _ReentryField(Composite):
     """A policy, or None for the usual one."""
 
     def __init__(self, by_activity: bool) -> None:
@@ -450,7 +439,7 @@ class _ReentryField(_Composite):
                 choices=choices,
                 widget=UnfoldAdminSelectWidget(labelled(_("Policy")), choices=choices),
             ),
-            LengthField(widget=LengthWidget),
+            LengthField(),
             forms.CharField(
                 widget=Suggesting(
                     suggestions,

@@ -15,7 +15,6 @@ from workflows.admin.controls import Control, control
 from workflows.steps.base import CleanContext, Step
 from workflows.triggers.base import Trigger
 
-WAY = "way"
 COMMON: inputs.Form = (
     inputs.Rule(
         "conditions", gettext_lazy("Only if"), help=gettext_lazy("Whoever does not fit, stays out.")
@@ -36,6 +35,7 @@ IDENTITY: inputs.Form = (
     ),
 )
 """What every step has, after its own."""
+PARTS = ("trigger", "steps")
 
 
 class PartForm(forms.Form):
@@ -62,7 +62,7 @@ class PartForm(forms.Form):
             one.key: control(one, context, data) for one in inputs.flat(self.form)
         }
         initial = {key: one.show(data) for key, one in self.controls.items()}
-        super().__init__(data=posted, initial=initial, auto_id="part-%s")
+        super().__init__(data=posted, initial=initial, prefix="part")
         for one in inputs.flat(self.form):
             field = self.controls[one.key].field
             field.label, field.help_text = str(one.label), str(one.help)
@@ -74,11 +74,16 @@ class PartForm(forms.Form):
                     self.fields[one.key].required = False
 
     @property
+    def way_name(self) -> str:
+        """The name of the input that says which way is taken."""
+        return self.add_prefix("way")
+
+    @property
     def way(self) -> inputs.Way | None:
         """The way that is taken: as was chosen, else the first that the JSON has a key of."""
         if not self.ways:
             return None
-        chosen = str(self.data.get(WAY, "")) if self.is_bound else ""
+        chosen = str(self.data.get(self.way_name, "")) if self.is_bound else ""
         if chosen.isdecimal() and int(chosen) < len(self.ways):
             return self.ways[int(chosen)]
         taken = (way for way in self.ways if any(one.key in self.part for one in way.inputs))
@@ -98,10 +103,11 @@ class PartForm(forms.Form):
                 yield {"way": None, "fields": [self[part.key]]}
 
     def json(self) -> dict[str, Any]:
-        """The part's JSON with what was changed."""
+        """The part's JSON with what was changed and could be read."""
         told = dict(self.part)
+        readable = set(self.changed_data) - set(self.errors)
         for one in inputs.flat(self.form):
-            if one.key not in self.changed_data:
+            if one.key not in readable:
                 continue
             for key in one.keys:
                 told.pop(key, None)
@@ -114,11 +120,15 @@ class PartForm(forms.Form):
         return told
 
     def refuse(self, errors: Mapping[str, Sequence[str]]) -> None:
-        """Show what is wrong, by path within the part, beside its field."""
+        """Show what is wrong, by path within the part, beside its field; of one that could not be
+        read, that is known already."""
+        unread = set(self.errors)
         fields = {key: one.key for one in inputs.flat(self.form) for key in one.keys}
         for path, lines in errors.items():
             head, _dot, place = path.partition(".")
             field = fields.get(head)
+            if field in unread:
+                continue
             if field is None:
                 head, place = "", path
             for line in lines:
@@ -151,15 +161,18 @@ class WorkflowForm(ServiceForm):
 
     def draft(self) -> dict[str, Any]:
         """Trigger and steps as they are now in the form, whatever they say."""
+        return {name: self._now(name) for name in PARTS}
+
+    def _now(self, name: str) -> Any:
         if not self.is_bound:
-            return {name: self.initial[name] for name in ("trigger", "steps")}
-        return {name: self.cleaned_data.get(name) for name in ("trigger", "steps")}
+            return self.initial[name]
+        try:
+            return self.fields[name].clean(self[name].data)
+        except ValidationError:
+            return None
 
     @property
     def refused_parts(self) -> dict[str, list[str]]:
         """What the service said of the parts, by path."""
         told = self.refused.by_path if self.refused is not None else {}
         return {path: lines for path, lines in told.items() if self.field_of(path) in PARTS}
-
-
-PARTS = ("trigger", "steps")

@@ -142,16 +142,26 @@ class ValuesWidget(forms.Widget):
         return f"{name}_field" not in data
 
 
-class LengthField(forms.MultiValueField):
-    """An ISO 8601 duration, None for nothing."""
+class Composite(forms.MultiValueField):
+    """Several inputs that make one value; any of them may be empty."""
 
-    widget = LengthWidget
+    def __init__(self, *fields: forms.Field, **kwargs: Any) -> None:
+        for field in fields:
+            field.required = False
+        kwargs.setdefault("widget", Row([field.widget for field in fields]))
+        super().__init__(fields, require_all_fields=False, **kwargs)
+
+
+class LengthField(Composite):
+    """An ISO 8601 duration, None for nothing."""
 
     def __init__(self, **kwargs: Any) -> None:
         fields = (forms.CharField(max_length=40), forms.ChoiceField(choices=UNITS))
-        super().__init__(fields, require_all_fields=False, **kwargs)
-        for field in self.fields:
-            field.required = False
+        super().__init__(*fields, widget=LengthWidget, **kwargs)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        # A unit without a number is nothing, whichever it is.
+        return bool(initial or (data and data[0])) and super().has_changed(initial, data)
 
     def compress(self, values: Sequence[Any]) -> str | None:
         count, pattern = values or ("", "")
@@ -164,16 +174,11 @@ class LengthField(forms.MultiValueField):
         return str(pattern).format(count)
 
 
-class OffsetField(forms.MultiValueField):
+class OffsetField(Composite):
     """A duration with a sign, None for nothing."""
 
-    widget = OffsetWidget
-
     def __init__(self, **kwargs: Any) -> None:
-        fields = (LengthField(), forms.CharField())
-        super().__init__(fields, require_all_fields=False, **kwargs)
-        for field in self.fields:
-            field.required = False
+        super().__init__(LengthField(), forms.CharField(), widget=OffsetWidget, **kwargs)
 
     def compress(self, values: Sequence[Any]) -> str | None:
         length, sign = values or (None, "")

@@ -223,7 +223,7 @@ class WorkflowAdmin(Simulating, Exchanging):
         context = CleanContext(organisation, about, workflow)
         posted = request.POST if "apply" in request.POST else None
         form = PartForm(kind, part, context, posted)
-        if posted is not None and form.is_valid():
+        if posted is not None:
             changed = form.json()
             part.clear()
             part.update(changed)
