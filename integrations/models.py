@@ -149,7 +149,7 @@ class Delivery(TenantModel):
 
     class Meta:
         verbose_name = _("delivery")
-        verbose_name_plural = _("inbox")
+        verbose_name_plural = _("deliveries")
         ordering = ["-received_at", "-id"]
         constraints = [models.UniqueConstraint(fields=["connection", "key"], name="delivery_once")]
         indexes = [

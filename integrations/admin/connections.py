@@ -88,10 +88,14 @@ class ConnectionAdmin(OrganisationAdmin):
         def fields(*prefixes: str) -> list[str]:
             return [name for name in declared if name.startswith(prefixes)]
 
-        sets: list[Any] = [(None, {"fields": ("name",)})]
+        first = ("name", "namespace", "status") if obj is not None else ("name",)
+        sets: list[Any] = [(None, {"fields": first})]
         if self.has_change_permission(request, obj):
             sets.append((_("Credentials"), {"fields": fields(CREDENTIAL, FORGET)}))
         return [*sets, (_("How it works"), {"fields": fields(OPTION)})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("namespace", "status")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)

@@ -24,6 +24,7 @@ from organisations.middleware import organisation_of
 
 MOST_TRACES = 50
 LONGEST_BODY = 200_000
+SHORT = 60
 
 Status = Delivery.Status
 
@@ -74,7 +75,7 @@ class ReceivedFilter(MomentFilter):
 class DeliveryAdmin(OrganisationAdmin):
     """What came in, newest first. It is only read, and applied again."""
 
-    list_display = ("received_at", "connection_name", "topic", "coloured_status", "said")
+    list_display = ("received_at", "connection_name", "topic", "coloured_status", "in_short")
     list_filter = (OfFilter, StatusFilter, TopicFilter, ReceivedFilter)
     ordering = ("-received_at", "-id")
     sortable_by = ("received_at",)
@@ -92,13 +93,13 @@ class DeliveryAdmin(OrganisationAdmin):
                 "fields": (
                     "connection_name",
                     "topic",
-                    "coloured_status",
+                    "status",
                     "verdict",
                     "said",
                     "made",
                     "received_at",
                     "applied_at",
-                    "due_at",
+                    "next_attempt",
                     "attempts",
                 )
             },
@@ -127,10 +128,17 @@ class DeliveryAdmin(OrganisationAdmin):
         return obj.status, obj.get_status_display()
 
     @display(description=gettext_lazy("what came of it"))
+    def in_short(self, obj: Delivery) -> str:
+        line = next(iter(_said(obj)), "—")
+        return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"
+
+    @display(description=gettext_lazy("what came of it"))
     def said(self, obj: Delivery) -> SafeString | str:
-        refused = [obj.verdict] if obj.status == Status.REFUSED else []
-        lines = [*refused, *([obj.error] if obj.error else []), *obj.notes]
-        return _lines(lines) if lines else "—"
+        return _lines(_said(obj)) if _said(obj) else "—"
+
+    @display(description=gettext_lazy("next attempt"))
+    def next_attempt(self, obj: Delivery) -> Any:
+        return obj.due_at
 
     @display(description=gettext_lazy("made or changed"))
     def made(self, obj: Delivery) -> SafeString | str:
@@ -218,6 +226,11 @@ def pretty(body: str) -> str:
         return dump(parse(body), indent=2)
     except NotUnderstood:
         return body
+
+
+def _said(delivery: Delivery) -> list[str]:
+    refused = delivery.verdict if delivery.status == Status.REFUSED else ""
+    return [line for line in (refused, delivery.error, *delivery.notes) if line]
 
 
 def _lines(lines: list[Any]) -> SafeString:

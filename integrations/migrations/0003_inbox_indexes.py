@@ -4,19 +4,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('integrations', '0002_webhooks'),
-        ('organisations', '0002_listens_to'),
+        ("integrations", "0002_webhooks"),
+        ("organisations", "0002_listens_to"),
     ]
 
     operations = [
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('status__in', ('waiting', 'failed', 'refused'))), fields=['organisation', 'status', '-received_at', '-id'], name='delivery_trouble'),
+        migrations.AlterModelOptions(
+            name="delivery",
+            options={
+                "ordering": ["-received_at", "-id"],
+                "verbose_name": "delivery",
+                "verbose_name_plural": "deliveries",
+            },
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(fields=['organisation', 'topic', '-received_at', '-id'], name='delivery_topic'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("status__in", ("waiting", "failed", "refused"))),
+                fields=["organisation", "status", "-received_at", "-id"],
+                name="delivery_trouble",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                fields=["organisation", "topic", "-received_at", "-id"], name="delivery_topic"
+            ),
         ),
     ]
