@@ -22,7 +22,7 @@ from organisations.middleware import organisation_of
 from organisations.models import Organisation
 from workflows import exchange, ready_made
 from workflows.admin.drawing import Drawing, draw
-from workflows.admin.run_page import pretty
+from workflows.admin.run_page import STYLES, pretty
 from workflows.models import Workflow
 
 
@@ -129,7 +129,7 @@ class Exchanging(OrganisationAdmin):
                 "opts": self.opts,
                 "title": _("Start from a template"),
                 "cards": list(_cards(organisation)),
-                "media": self.media,
+                "media": self.media + STYLES,
             },
         )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.forms import Media
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
@@ -18,6 +19,7 @@ from workflows.models import Run, StepExecution
 from workflows.steps import STEPS
 from workflows.triggers import TRIGGERS
 
+STYLES = Media(css={"all": ["regulars/workflows.css", "regulars/runs.css"]})
 MOST = 50
 """As many messages, and runs that it set off, as are listed."""
 STEP_COLOURS = {
@@ -34,6 +36,8 @@ PAGES = {
     "started": ("workflows_run", gettext_lazy("The run")),
 }
 """Where the row is shown that a key of an output names."""
+TOLD = frozenset({"type", "activity"})
+"""What the page says of the trigger's data in words."""
 BEGINNINGS = {
     "existing": gettext_lazy("Let in when the workflow was activated"),
     "start_workflow": gettext_lazy("Started by another workflow"),
@@ -56,7 +60,9 @@ class Line:
 def told(request: HttpRequest, run: Run) -> dict[str, Any]:
     """What the template shows. Ten queries or so, however much the run did."""
     executions = list(run.executions.order_by("number"))
-    version = run.version
+    version, activity = run.version, None
+    if request.user.has_perm("activities.view_activity"):
+        activity = _activity(run)
     return {
         "run": run,
         "drawing": draw(
@@ -67,8 +73,8 @@ def told(request: HttpRequest, run: Run) -> dict[str, Any]:
         ),
         "lines": [_line(one) for one in executions],
         "began": _began(run),
-        "activity": _activity(run) if request.user.has_perm("activities.view_activity") else None,
-        "trigger_data": _pairs(run.trigger_data),
+        "activity": activity,
+        "trigger_data": _pairs(run.trigger_data, without={"type"} if activity is None else TOLD),
         "context_json": pretty(run.context) if run.context else "",
         "cause": _runs_of_contact(run).filter(pk=run.cause_id).first() if run.cause_id else None,
         "set_off": list(_runs_of_contact(run).filter(cause=run.pk).order_by("pk")[:MOST]),
@@ -120,12 +126,12 @@ def _began(run: Run) -> str:
     return str(kind.label if kind is not None else BEGINNINGS.get(name, name))
 
 
-def _pairs(data: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the trigger said, but for its type."""
+def _pairs(data: Mapping[str, Any], *, without: Collection[str]) -> list[tuple[str, str]]:
+    """What the trigger said, but for what is told otherwise."""
     return [
         (key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for key, value in data.items()
-        if key != "type"
+        if key not in without
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.forms import Field, IntegerField
+from django.forms import Field, IntegerField, Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -142,8 +142,9 @@ class RunAdmin(Untouched, ByContact):
     fieldsets = ((None, {"fields": ()}),)
     change_form_template = "admin/workflows/run/page.html"
 
-    class Media:
-        css = {"all": ["regulars/workflows.css", "regulars/runs.css"]}
+    @property
+    def media(self) -> Media:
+        return super().media + run_page.STYLES
 
     # The list
 
@@ -357,12 +358,12 @@ def ends(run: Run) -> str:
     if run.due_at is None or run.status != Run.Status.WAITING:
         return "—"
     if run.attempts:
-        return _("tried again %(moment)s") % {"moment": _moment(run.due_at)}
+        return _("next try %(moment)s") % {"moment": _moment(run.due_at)}
     return _("waits until %(moment)s") % {"moment": _moment(run.due_at)}
 
 
 def _moment(value: Any) -> str:
-    return date_format(localtime(value), "SHORT_DATETIME_FORMAT")
+    return date_format(localtime(value), "DATETIME_FORMAT")
 
 
 class RunsPanel(ContactPanel):

@@ -26,15 +26,13 @@ from organisations.middleware import organisation_of
 from organisations.models import Organisation
 from workflows import reentry, simulation
 from workflows.admin.drawing import draw
-from workflows.admin.run_page import label_of, pretty, words_of
+from workflows.admin.run_page import STYLES, label_of, pretty, words_of
 from workflows.models import Run, StepExecution, Workflow, WorkflowVersion
 from workflows.triggers import TRIGGERS
 from workflows.triggers.base import Happening
 
 LATEST = 20
 """As many activities of the contact as are offered."""
-FAMILIAR = frozenset({"until", "path", "status", "to", "subject", "body", "text"})
-"""What of an output is shown in words, or as the message that it is."""
 
 
 class SimulationForm(forms.Form):
@@ -133,8 +131,8 @@ class Line:
 
     @property
     def more(self) -> str:
-        """The output as JSON, where there is more in it than what is shown otherwise."""
-        return pretty(self.output) if self.output.keys() - FAMILIAR else ""
+        """The output as JSON, where it is not told in words."""
+        return pretty(self.output) if self.output and not self.told else ""
 
     def execution(self) -> StepExecution:
         """What the canvas lights its path by."""
@@ -194,7 +192,7 @@ class Simulating(OrganisationAdmin):
                 "title": _("Try %(workflow)s on a contact") % {"workflow": workflow.name},
                 "form": form,
                 "back": self.url("change", workflow.pk),
-                "media": self.media + form.media,
+                "media": self.media + form.media + STYLES,
                 **found,
             },
         )
