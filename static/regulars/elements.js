@@ -132,8 +132,9 @@ window.Regulars = window.Regulars || {};
         function leave() {
             if (!input.isConnected) return;
             close();
+            if (input.value === (adds ? "" : labelOf(current))) return;
             const left = typed();
-            if (left === null || (adds && left === "")) input.value = adds ? "" : labelOf(current);
+            if (left === null) input.value = adds ? "" : labelOf(current);
             else if (left !== current) take(left);
         }
 

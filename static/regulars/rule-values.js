@@ -222,8 +222,9 @@
                 const typed = KINDS[kind].make(now, { ...about, suggestions: null }, change);
                 place.replaceChildren(
                     select(kinds, kind, (chosen) => {
-                        show(chosen, KINDS[chosen].first);
-                        change(KINDS[chosen].first);
+                        const kept = chosen === kind ? now : KINDS[chosen].first;
+                        show(chosen, kept);
+                        change(kept);
                         place.querySelector("select").focus();
                     }, { "aria-label": `${about.label}: ${about.words.kind}` }),
                     typed,
@@ -327,7 +328,11 @@
         make(value, about, change) {
             const held = typeof value === "object" ? { ...value } : empty(value) ? {} : { eq: value };
             const place = element("span", { class: "rg-several" });
-            const told = () => change(Object.keys(held).length ? { ...held } : undefined);
+            const told = () => {
+                const names = Object.keys(held);
+                const asBefore = names.length === 1 && held.eq === value;
+                change(asBefore ? value : names.length ? { ...held } : undefined);
+            };
             const show = () => place.replaceChildren(...lines(), ...more());
             const lines = () => Object.keys(held).map((name) => element(
                 "span", { class: "rg-together" },
@@ -336,8 +341,9 @@
                         .map((one) => [one, about.words.comparisons[one]]),
                     name,
                     (chosen) => {
-                        held[chosen] = held[name];
+                        const amount = held[name];
                         delete held[name];
+                        held[chosen] = amount;
                         show();
                         told();
                     },
@@ -345,8 +351,7 @@
                 ),
                 money.make(held[name] ?? undefined, about, (now) => {
                     held[name] = now ?? null;
-                    if (name === "eq" && now === value) change(value);
-                    else told();
+                    told();
                 }),
                 iconButton("close", about.words.remove, () => {
                     delete held[name];

@@ -214,6 +214,15 @@
             this.render(focused, what);
         }
 
+        /** Draw one condition anew. */
+        redraw(node, what) {
+            this.write();
+            const before = this.elementOf(node);
+            const drawn = this.condition(node, this.parentOf(node), before.dataset.path);
+            before.replaceWith(drawn);
+            drawn.querySelector(what).focus();
+        }
+
         group(node, parent, path, depth) {
             const kind = kindOf(node);
             const members = node[kind];
@@ -364,7 +373,7 @@
             // Money is shown with its currency.
             const focus = key === "currencyCode" && node.where?.currencyCode !== value;
             this.put(node, "where", Object.keys(now).length ? now : undefined);
-            if (focus) this.render(node, ".rg-rule-where:last-child input");
+            if (focus) this.redraw(node, ".rg-rule-where:last-child input");
         }
 
         chooseField(node, name) {
@@ -373,12 +382,12 @@
             if (name !== this.vocabulary.activities.field) delete node.where;
             const kept = field.operators.some((one) => one.operator === node.operator);
             this.setOperator(node, kept ? node.operator : field.operators[0].operator);
-            this.changed(node, ".rg-operator");
+            this.redraw(node, ".rg-operator");
         }
 
         chooseOperator(node, name) {
             this.setOperator(node, name);
-            this.changed(node, ".rg-operator");
+            this.redraw(node, ".rg-operator");
         }
 
         /** The value stays where the operator can have it: one of a list alone, one alone as a list. */
@@ -492,11 +501,10 @@
         showPreview(told) {
             const link = (one) => element("a", { href: one.url }, one.name);
             const contacts = (told?.contacts ?? []).slice(0, SHOWN).map((one) => element("li", {}, link(one)));
-            this.preview.replaceChildren(...(told === null ? [this.words.no_answer] : []));
-            if (!told?.said) return;
-            this.preview.append(
-                element("strong", {}, told.said), element("ul", {}, contacts),
-            );
+            this.preview.replaceChildren();
+            if (!told) this.preview.append(this.words.no_answer);
+            if (told?.said) this.preview.append(element("strong", {}, told.said));
+            if (contacts.length) this.preview.append(element("ul", {}, contacts));
         }
     }
 
