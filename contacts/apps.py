@@ -19,8 +19,7 @@ class ContactsConfig(AppConfig):
 
         post_migrate.connect(keep_search, sender=self, dispatch_uid="contacts.search")
         parts.register(PermissionsPart())
-        rules.register(permissions.PERMISSIONS)
-        for vocabulary in (*contact.VOCABULARIES, Segments()):
+        for vocabulary in (*contact.VOCABULARIES, permissions.PERMISSIONS, Segments()):
             rules.register(vocabulary)
 
 

@@ -15,6 +15,7 @@ from rest_framework.exceptions import APIException
 
 from contacts.admin import builder, checking
 from contacts.admin.rules import RefusedRule, RuleField
+from contacts.rules import words
 from contacts.segments import services
 from contacts.segments.models import Segment
 from contacts.segments.views import ABOUT
@@ -25,6 +26,8 @@ from crm.api import json
 from crm.errors import Conflict
 from organisations.middleware import organisation_of
 from organisations.models import Organisation
+
+TOLD = ("contacts_link", "coloured_status", "refreshed_at")
 
 
 class SegmentForm(ServiceForm):
@@ -58,14 +61,22 @@ class SegmentAdmin(OrganisationAdmin):
     def coloured_status(self, obj: Segment) -> tuple[str, Any]:
         return obj.status, obj.status_label
 
+    @display(description=gettext_lazy("rule"))
+    def in_words(self, obj: Segment) -> str:
+        try:
+            return words.rule(services.read_rules(obj.organisation, obj.rules))
+        except ValidationError:
+            return json.dumps(obj.rules).decode()
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ("name", "rules")
-        told = ("contacts_link", "coloured_status", "refreshed_at")
-        return ("name", "rules", *told, "error") if obj.error else ("name", "rules", *told)
+        rule = "rules" if self.has_change_permission(request, obj) else "in_words"
+        told = ("name", rule, *TOLD)
+        return (*told, "error") if obj.error else told
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("contacts_link", "coloured_status", "refreshed_at", "error") if obj else ()
+        return ("in_words", *TOLD, "error") if obj else ()
 
     def write(
         self,

@@ -38,6 +38,9 @@
                 this.all.push(this.data);
             }
             this.byName = new Map(this.all.map((field) => [field.field, field]));
+            // Each group once, where the first of it is.
+            const groups = [...new Set(this.all.map((field) => field.group))];
+            this.all.sort((one, other) => groups.indexOf(one.group) - groups.indexOf(other.group));
             const doubtful = ({ label }) => this.all.filter((other) => other.label === label).length > 1;
             this.options = this.all.map((field) => ({
                 value: field.field, label: field.label, group: field.group,
@@ -271,7 +274,7 @@
                 "div", { class: "rg-rule-row", role: "group", "aria-label": this.words.condition, "data-path": path },
                 element("div", { class: "rg-rule-inputs" }, shown ? this.inputs(node) : this.written(node, parent)),
                 this.tools(node, parent),
-                element("p", { class: "rg-rule-error" }),
+                element("p", { class: "rg-rule-error", "aria-live": "polite" }),
             );
             drawn.node = node;
             return drawn;
