@@ -120,6 +120,7 @@
             this.leaving = false;
             document.documentElement.classList.add("wf-live");
             this.listen();
+            this.canvas.scrollLeft = (this.canvas.scrollWidth - this.canvas.clientWidth) / 2; // to the trigger
             if (this.editable && !this.draft.parts.trigger.type) this.choose(document.getElementById("wf-triggers"), (blank) => this.retrigger(blank));
         }
 
@@ -159,13 +160,16 @@
         /** Draw the draft anew; then the card of `path` has the focus. */
         async draw(path) {
             const asked = ++this.asked;
+            const before = document.activeElement;
             this.write();
             const answer = await this.ask(this.root.dataset.draw, []);
             const html = await answer.text();
             if (asked !== this.asked) return; // there is a newer draft
+            const here = document.activeElement;
+            const moved = here !== before && this.canvas.contains(here); // while the server drew
             this.canvas.innerHTML = html;
             this.mark();
-            this.focus(path);
+            this.focus(moved ? here.dataset.path : path);
         }
 
         /** Put the draft where the form posts it from. */

@@ -61,6 +61,12 @@ class Card:
         return self.execution.status if self.execution is not None else ""
 
     @property
+    def passed(self) -> bool:
+        """Whether the run went on from here, through one of its branches where it has any."""
+        through = not self.branches or any(branch.passed for branch in self.branches)
+        return self.state == StepExecution.Status.COMPLETED and through
+
+    @property
     def state_label(self) -> str:
         return self.execution.get_status_display() if self.execution is not None else ""
 
@@ -78,6 +84,11 @@ class Branch:
     def ends(self) -> bool:
         """Whether nothing that comes after it is reached from here."""
         return bool(self.cards) and self.cards[-1].type == "exit"
+
+    @property
+    def passed(self) -> bool:
+        """Whether the run came out at the end."""
+        return self.lit and not self.ends and (not self.cards or self.cards[-1].passed)
 
 
 @dataclass
@@ -121,6 +132,7 @@ def draw(
     artist = _Artist(Said(organisation), counts or {}, drawn, dict(errors or {}))
     first = artist.trigger(trigger if isinstance(trigger, Mapping) else {})
     branch = artist.branch("steps", "", steps)
+    branch.lit = bool(drawn)
     left = [line for lines in artist.errors.values() for line in lines]
     return Drawing(first, branch, left, lit=bool(drawn))
 

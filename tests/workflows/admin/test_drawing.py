@@ -136,6 +136,7 @@ def test_the_path_of_a_run_is_lit(organisation: Organisation) -> None:
     assert lit == {"fork": "completed", "tag": "failed"}
     then, otherwise = drawing.steps.cards[0].branches
     assert (then.lit, otherwise.lit) == (True, False)
+    assert not (then.passed or otherwise.passed or drawing.steps.passed)
     html = shown(drawing)
     assert "No such thing." in html
     assert "<button" not in html
@@ -147,6 +148,7 @@ def test_a_path_without_steps_is_lit_too(organisation: Organisation) -> None:
         {"type": "manual"}, [fork([TAG], [])], organisation=organisation, executions=executions
     )
     assert [branch.lit for branch in drawing.steps.cards[0].branches] == [False, True]
+    assert drawing.steps.passed
 
 
 def test_counts_lead_to_the_runs(organisation: Organisation) -> None:
