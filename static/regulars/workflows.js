@@ -112,6 +112,8 @@
                 steps: document.getElementById("id_steps"),
             };
             this.draft = new Draft(this.read());
+            // How many runs came to each step: told once, with the page.
+            this.counts = new Map([...this.canvas.querySelectorAll(".wf-counts")].map((told) => [told.parentElement.querySelector(".wf-face").dataset.id, told]));
             this.open = null; // the path whose form is in the panel
             this.touched = false; // whether that form was changed
             this.cut = null;
@@ -204,12 +206,13 @@
             face?.scrollIntoView({ block: "nearest", inline: "nearest" });
         }
 
-        /** Show which card is open, and where what was cut can be put. */
+        /** Show which card is open, where what was cut can be put, and the counts. */
         mark() {
             for (const face of this.canvas.querySelectorAll(".wf-face")) {
                 face.setAttribute("aria-expanded", String(face.dataset.path === this.open));
             }
             for (const button of this.canvas.querySelectorAll("[data-paste]")) button.hidden = !this.cut;
+            for (const [id, told] of this.counts) this.canvas.querySelector(`[data-id="${CSS.escape(id)}"]`)?.after(told);
         }
 
         /** The nearest card in a direction, as it is seen. */

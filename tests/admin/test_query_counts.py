@@ -47,7 +47,7 @@ LISTS = {
     "Message": 3,  # + contacts
     "Alert": 3,
     "MessageSettings": 2,
-    "Workflow": 3,  # + what became of their runs
+    "Workflow": 4,  # + runs on their way, and failed ones
     "Run": 6,  # + contacts, workflows, versions, workflows for the filter
     "Connection": 2,
     "Delivery": 4,  # + connections, and those of the filter

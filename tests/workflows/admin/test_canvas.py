@@ -171,7 +171,7 @@ def test_the_list_says_what_became_of_the_runs(
     rows.run(organisation, workflow=workflow, status=Run.Status.FAILED)
     (shown,) = owner.get(reverse("admin:workflows_workflow_changelist")).context["cl"].result_list
     assert (shown.counts["unfinished"], shown.counts["failed"]) == (1, 1)
-    assert shown.counts["last"] is not None
+    assert shown.last_run_at is not None
 
 
 def test_deleting_goes_through_the_service(owner: Client, workflow: Workflow) -> None:
