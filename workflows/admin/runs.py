@@ -37,6 +37,8 @@ from workflows.models import Run, StepExecution, Workflow, WorkflowVersion
 from workflows.program import Program
 
 LATEST = 10
+MAX_STEERED = 1_000
+"""As many runs as are retried or cancelled while somebody waits for the page."""
 COLOURS = {
     Run.Status.PENDING: "info",
     Run.Status.RUNNING: "info",
@@ -318,12 +320,15 @@ class RunAdmin(Untouched, ByContact):
         confirm: str,
         done: str,
     ) -> HttpResponse | None:
-        if self.chosen(request, queryset) is None:
+        count = able.order_by()[: MAX_STEERED + 1].count()
+        if count > MAX_STEERED:
+            told = _("At most %(number)s runs at once. Filter first.")
+            messages.error(request, told % {"number": f"{MAX_STEERED:,}"})
             return None
         if not self.confirmed(request):
             return self.ask(
                 request,
-                title=title % {"runs": counted(able.order_by().count(), Run)},
+                title=title % {"runs": counted(count, Run)},
                 notes=[note],
                 confirm=confirm,
                 back=request.get_full_path(),

@@ -16,6 +16,7 @@ from organisations.models import Organisation
 from tests.admin import rows
 from tests.admin.test_query_counts import ASKING
 from tests.workflows.running import PURCHASE, add_tag, contact, happens, made, work
+from workflows.admin import runs as admin_runs
 from workflows.models import Run
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +137,16 @@ def test_chosen_runs_are_retried_and_cancelled_once_it_is_confirmed(
         owner.post(reverse(RUNS), {"action": action, "confirmed": "yes", **chosen})
         run.refresh_from_db()
         assert run.status == becomes
+
+
+def test_more_than_a_page_can_wait_for_are_refused(
+    owner: Client, failed: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin_runs, "MAX_STEERED", 0)
+    chosen = {"action": "retry_chosen", "confirmed": "yes", "_selected_action": [failed.pk]}
+    assert "At most 0 runs" in owner.post(reverse(RUNS), chosen, follow=True).content.decode()
+    failed.refresh_from_db()
+    assert failed.status == Run.Status.FAILED
 
 
 def test_one_that_cannot_be_retried_stops_no_other(owner: Client, api: Any) -> None:
