@@ -125,7 +125,8 @@ window.Regulars = window.Regulars || {};
 
         function typed() {
             const text = input.value.trim();
-            const same = options.find((one) => shownOf(one).toLocaleLowerCase() === text.toLocaleLowerCase());
+            const like = (written) => written.toLocaleLowerCase() === text.toLocaleLowerCase();
+            const same = options.find((one) => like(shownOf(one)) || like(one.value));
             return same ? same.value : free ? text : null;
         }
 

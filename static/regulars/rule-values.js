@@ -48,7 +48,7 @@
         const plain = typed.replace(",", ".");
         if (!/^-?\d+(\.\d+)?$/.test(plain)) return typed || undefined;
         const read = Number(plain);
-        const exact = plain.includes(".") ? String(read) === plain : Number.isSafeInteger(read);
+        const exact = plain.includes(".") ? plain.replace(/\D/g, "").length <= 15 : Number.isSafeInteger(read);
         return exact ? read : plain;
     }
 

@@ -268,6 +268,89 @@ def test_a_rule_is_built_by_keyboard_alone(
     assert made.rules == {"all": [named, {"any": [tagged]}]}
 
 
+def test_values_are_typed_as_people_write_them(
+    tab: Page, live_server: LiveServer, seaview: Organisation
+) -> None:
+    make_world(seaview)
+    regulars = segments.create(organisation=seaview, name="Regulars", rules={"all": []})
+    empty = [
+        {"field": f"contact.{field}", "operator": operator}
+        for field, operator in (
+            ("totalSpend", "gte"),
+            ("credit", "between"),
+            ("spendByCurrency.JPY", "gte"),
+            ("customFields.number", "in"),
+            ("createdAt", "after"),
+            ("updatedAt", "after"),
+            ("dob", "eq"),
+            ("lastOrderAt", "within_last"),
+            ("segments", "in"),
+            ("customFields.boolean", "eq"),
+            ("addresses.country", "eq"),
+        )
+    ]
+    tally = {"field": "activities", "operator": "sum_gte"}
+    start(tab, live_server)
+    tab.get_by_role("button", name="Edit as JSON").click()
+    tab.locator("#id_rules").fill(json.dumps({"all": [*empty, tally]}))
+    tab.get_by_role("button", name="Edit with the builder").click()
+    rows = tab.get_by_role("group", name="Condition")
+    labelled = tab.get_by_label
+
+    labelled("Total spend", exact=True).fill("45,5")
+    labelled("Credit: from").fill("1")
+    labelled("Credit: to").fill("2.05")
+    labelled("(JPY)").last.fill("4500")
+    for number in ("4.50", "0.123456789012345678"):
+        labelled("Number", exact=True).last.fill(number)
+        tab.keyboard.press("Enter")
+    labelled("Created", exact=True).fill("2026-07-01")
+    labelled("Created: time").fill("09:30")
+    labelled("Updated", exact=True).fill("2026-01-01")
+    labelled("Date of birth", exact=True).fill("1990-02-28")
+    labelled("Last order", exact=True).fill("2")
+    labelled("Last order: unit").select_option("hours")
+    tab.get_by_role("combobox", name="Add to: Segments").fill("regu")
+    tab.keyboard.press("Enter")
+    labelled("Boolean", exact=True).select_option("No")
+    tab.get_by_role("combobox", name="Country").fill("switz")
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("Enter")
+    labelled("Activities", exact=True).last.fill("500")
+    tab.get_by_role("combobox", name="Add to: Of type").fill("check")
+    tab.get_by_role("option", name="Checked in").click()
+    labelled("Within the last", exact=True).fill("3")
+    labelled("Within the last: unit").select_option("months")
+    rows.last.get_by_text("Source, spend and currency").click()
+    rows.last.get_by_role("button", name="Add an amount").click()
+    tab.keyboard.type("1.20")
+    tab.get_by_role("combobox", name="In currency").fill("eur")
+    tab.keyboard.press("Enter")
+
+    assert [one.get("value") for one in rule_of(tab)["all"]] == [
+        4550,
+        [100, 205],
+        4500,
+        [4.5, "0.123456789012345678"],
+        "2026-07-01T09:30:00+01:00",
+        "2026-01-01",
+        "1990-02-28",
+        "PT2H",
+        [str(regulars.pk)],
+        False,
+        "CH",
+        50000,
+    ]
+    assert rule_of(tab)["all"][-1]["where"] == {
+        "type": ["Checked in"],
+        "within": "P3M",
+        "spend": {"eq": 120},
+        "currencyCode": "EUR",
+    }
+    expect(rows.last).to_contain_text("EUR")
+    expect(tab.locator(".rg-rule-preview")).to_contain_text("It holds for no contact.")
+
+
 def test_what_is_wrong_is_said_at_its_condition_while_editing_and_after(
     tab: Page, live_server: LiveServer, seaview: Organisation
 ) -> None:
