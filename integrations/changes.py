@@ -280,7 +280,13 @@ class PermissionIs(Change):
                 desk.note(_("Nobody here has this address."))
                 return
             raise NotYet(PERSON, self.person.external_id)
-        services.update(contact=contact, values={consent.KEY: {self.channel: self.wanted}})
+        told = {self.channel: self.wanted}
+        if self.person.external_id is None:
+            identity.write_permissions(desk, contact, None, told)
+        else:
+            state = desk.state(PERSON, self.person.external_id)
+            identity.write_permissions(desk, contact, state, told)
+            state.save()
         desk.trace(contact)
 
 

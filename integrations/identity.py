@@ -14,10 +14,11 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from contacts import consent, services
+from contacts.consent import Wanted
 from contacts.identity import fold, read_email, read_phone
 from contacts.models import Contact, ContactTag
 from crm.errors import Conflict
-from integrations.models import ExternalId
+from integrations.models import ExternalId, ObjectState
 
 if TYPE_CHECKING:
     from integrations.changes import Person
@@ -86,6 +87,7 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
             if _may_write(contact, name, person.version, known.get(name))
         }
         contact = _update(desk, contact, _by_policy(desk, newer))
+    write_permissions(desk, contact, state, person.permissions)
     if state is not None:
         if person.version is not None:
             # Value by value, so that news in any order ends the same.
@@ -100,10 +102,30 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
         desk.arrived(state)
     if _is_newest(person.version, known.get(TAGS)):
         _write_tags(desk, contact, person)
-    if person.permissions:
-        services.update(contact=contact, values={consent.KEY: dict(person.permissions)})
     desk.trace(contact)
     return contact
+
+
+def write_permissions(
+    desk: Desk, contact: Contact, state: ObjectState | None, told: Mapping[str, Wanted]
+) -> None:
+    """Write what someone agreed to, but for what is known to be newer there. Whoever has locked
+    `state` saves it."""
+    if contact.redacted_at is not None:
+        desk.note(_("Contact %(id)d was redacted; nothing is written to it.") % {"id": contact.pk})
+        return
+    news = {}
+    for channel, wanted in told.items():
+        version = None if wanted.since is None else round(wanted.since.timestamp() * 1_000_000)
+        name = f"{consent.KEY}.{channel}"
+        if not _is_newest(version, state.fields.get(name) if state is not None else None):
+            desk.note(_("What they agreed to is known to be newer."))
+            continue
+        news[channel] = wanted
+        if state is not None and version is not None:
+            state.fields[name] = version
+    if news:
+        services.update(contact=contact, values={consent.KEY: news})
 
 
 def _may_write(contact: Contact, name: str, version: int | None, known: int | None) -> bool:

@@ -388,12 +388,14 @@ def test_what_says_nothing_of_consent_changes_nothing(shop: Shop, state: Any) ->
     assert permissions(shop) == {"email": ("subscribed", "shopify")}
 
 
-def test_older_consent_changes_nothing(shop: Shop) -> None:
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_consent_in_any_order_ends_the_same(shop: Shop, order: tuple[int, ...]) -> None:
     shop.tell("customers/create", shopify.customer())
-    shop.tell(EMAIL_CONSENT, consent("unsubscribed", "2022-01-02T00:00:00Z"))
-    shop.tell(EMAIL_CONSENT, consent("subscribed", "2022-01-01T00:00:00Z"))
+    states = ("subscribed", "unsubscribed", "subscribed")
+    for number in order:
+        shop.tell(EMAIL_CONSENT, consent(states[number], f"2022-01-0{number + 1}T00:00:00Z"))
 
-    assert permissions(shop) == {"email": ("unsubscribed", "shopify")}
+    assert permissions(shop) == {"email": ("subscribed", "shopify")}
 
 
 def test_consent_to_texts_has_its_own_topic(shop: Shop) -> None:
