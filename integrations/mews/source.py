@@ -164,7 +164,7 @@ class Mews(Source):
             Nothing(_("The event %(name)s says nothing to us.") % {"name": name[:100] or "–"})
             for name in others
         ]
-        return [*unknown, *(Hotel(connection).named(**ids) if ids else ())]
+        return [*unknown, *(_named(Hotel(connection), ids) if ids else ())]
 
     # Asking
 
@@ -190,6 +190,12 @@ class Mews(Source):
     ) -> Iterator[Page]:
         """Customers, reservations and what is on their bills, that changed since then."""
         return Hotel(connection).changed(since, cursor)
+
+
+def _named(hotel: Hotel, ids: Mapping[str, Iterable[str]]) -> list[Change]:
+    if ids.keys() == {"payments"} and not hotel.by_payments:
+        return [Nothing(_("Payments do not count beside what is on the bill."))]
+    return hotel.named(**ids) or [Nothing(_("Mews does not show what it speaks of."))]
 
 
 def _message(hook: Hook) -> Row:

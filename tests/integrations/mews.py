@@ -3,6 +3,7 @@ are made up), and that calls us."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,7 +26,6 @@ INTEGRATION = "c8bee838-7fb1-4f4e-8fac-ac87008b2f90"
 CUSTOMER = "fadd5bb6-b428-45d5-94f8-fd0d89fece6d"
 RESERVATION = "0f515589-99b4-423d-b83a-b237009f0509"
 CLIENT_TOKEN = "client-token-0123456789"
-ACCESS_TOKEN = "access-token-0123456789"
 
 IDS = {
     "Customers": {"CustomerIds": "Id"},
@@ -162,12 +162,16 @@ def payment(value: Any, **values: Any) -> dict[str, Any]:
     }
 
 
+_tokens = itertools.count(1)
+
+
 def credentials(server: HTTPServer) -> dict[str, str]:
-    """What a connection to this Mews is made of."""
+    """What a connection to this Mews is made of. The token is each test's own, so that none has to
+    wait for what others asked."""
     return {
         "enterprise_id": ENTERPRISE,
         "client_token": CLIENT_TOKEN,
-        "access_token": ACCESS_TOKEN,
+        "access_token": f"access-token-{next(_tokens):010}",
         "api_url": server.url_for("/"),
     }
 
@@ -187,7 +191,7 @@ class Mews:
         self.faults: list[Response] = []
         self.asked: list[tuple[str, dict[str, Any]]] = []
         """What was asked for, without the faults."""
-        self.access_token = ACCESS_TOKEN
+        self.access_token = connection.secrets["access_token"]
         self.count: int | None = None
         """Rows to a page, whatever is asked for."""
         self.enterprise = ENTERPRISE

@@ -280,7 +280,10 @@ def test_nothing_is_written_to_who_was_redacted(hotel: Mews) -> None:
 
 
 def permission(hotel: Mews) -> tuple[str, str] | None:
-    return hotel.contacts().get().permissions.values_list("status", "source").first()
+    found: tuple[str, str] | None = (
+        hotel.contacts().get().permissions.values_list("status", "source").first()
+    )
+    return found
 
 
 AGREED: dict[str, Any] = {"Options": ["Invoiceable", "SendMarketingEmails"]}

@@ -273,6 +273,7 @@ def test_payments_do_not_count_beside_the_bill(hotel: Mews) -> None:
     delivery = hotel.tell(("PaymentUpdated", "payment--150"))
 
     assert delivery.status == "ignored"
+    assert delivery.notes == ["Payments do not count beside what is on the bill."]
     assert hotel.spends()["Checked out"] == 19346
     assert "payments/getAll" not in hotel.paths()
 
@@ -331,7 +332,7 @@ def test_a_reservation_of_somebody_whom_mews_does_not_show_is_nobodys(hotel: Mew
 def test_a_reservation_that_mews_does_not_show_changes_nothing(hotel: Mews) -> None:
     delivery = hotel.tell(("ServiceOrderUpdated", OTHER))
 
-    assert delivery.status == "ignored"
+    assert (delivery.status, len(delivery.notes)) == ("ignored", 1)
     assert hotel.paths() == ["reservations/getAll/2023-06-06"]
 
 
