@@ -238,6 +238,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "RunStatus": "workflows.models.Run.Status",
         "StepStatus": "workflows.models.StepExecution.Status",
         "CreditEntryKind": "rewards.models.CreditEntry.Kind",
+        "WebhookEndpointStatus": "integrations.outgoing.models.WebhookEndpoint.Status",
+        "WebhookDeliveryStatus": "integrations.outgoing.models.WebhookDelivery.Status",
     },
     "PATH_CONVERTER_OVERRIDES": {
         "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
