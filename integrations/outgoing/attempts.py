@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -27,7 +28,7 @@ PAUSES = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-"""Before each new attempt; after the last the delivery has failed."""
+"""Before each new attempt, or as long as the other side asks; after the last it has failed."""
 TOO_MANY = 5
 """So many failures in a row, and an endpoint is tried by one request at a time, with a rest."""
 REST = timedelta(minutes=1)
@@ -35,6 +36,7 @@ PATIENCE = timedelta(days=5)
 """How long an endpoint may fail before it is switched off."""
 
 Status = WebhookDelivery.Status
+SETTLED = ("status", "tries", "due_at", "lease", "leased_until", "error", "completed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ class Result:
         return self.answer is not None and self.answer.status == HTTPStatus.GONE
 
     @property
+    def asked_pause(self) -> timedelta:
+        """How long the other side asks to be left alone for."""
+        return timedelta(seconds=(self.answer.retry_after if self.answer is not None else 0) or 0)
+
+    @property
     def reason(self) -> str:
         """Why it did not go well."""
         return self.error if self.answer is None else f"HTTP {self.answer.status}"
@@ -66,36 +73,29 @@ def is_shaky(endpoint: WebhookEndpoint) -> bool:
 
 
 @transaction.atomic
-def note(delivery: int, endpoint: int, lease: uuid.UUID, result: Result) -> None:
-    """Store an attempt and what follows from it; nothing when another has taken over the lease.
+def note(endpoint: int, lease: uuid.UUID, results: Mapping[int, Result]) -> None:
+    """Store how these deliveries went, by id, and what follows; nothing for those whose lease
+    another has taken over. Five statements.
 
     The endpoint is locked first, as by those who change or delete it.
     """
     endpoints = WebhookEndpoint.objects.across_organisations().select_related("organisation")
     locked = endpoints.select_for_update(of=("self",), no_key=True).filter(pk=endpoint).first()
-    leased = WebhookDelivery.objects.across_organisations().filter(pk=delivery, lease=lease)
-    current = leased.select_for_update().first()
-    if locked is None or current is None:
+    if locked is None:
         return
-    _keep(current, result)
-    current.tries += 1
-    current.lease = current.leased_until = None
-    if result.ok:
-        _finish(current, Status.DELIVERED)
-        _note_success(locked)
-        return
-    pause = _pause(current, result)
-    if pause is None:
-        _finish(current, Status.FAILED, result.reason)
-    else:
-        current.due_at = result.started + pause
-        current.save()
-    _note_failure(locked, result)
+    rows = WebhookDelivery.objects.for_organisation(locked.organisation_id)
+    leased = rows.select_for_update().filter(pk__in=list(results), lease=lease).order_by("pk")
+    deliveries = list(leased)
+    WebhookAttempt.objects.bulk_create(_attempt(one, results[one.pk]) for one in deliveries)
+    for delivery in deliveries:
+        _settle(delivery, results[delivery.pk])
+    rows.bulk_update(deliveries, SETTLED)
+    _judge(locked, [results[one.pk] for one in deliveries])
 
 
-def _keep(delivery: WebhookDelivery, result: Result) -> None:
+def _attempt(delivery: WebhookDelivery, result: Result) -> WebhookAttempt:
     answer = result.answer
-    WebhookAttempt.objects.create(
+    return WebhookAttempt(
         delivery=delivery,
         started_at=result.started,
         status=answer.status if answer is not None else None,
@@ -105,39 +105,43 @@ def _keep(delivery: WebhookDelivery, result: Result) -> None:
     )
 
 
-def _finish(delivery: WebhookDelivery, status: Status, error: str = "") -> None:
-    delivery.status, delivery.error = status, error
-    delivery.due_at, delivery.completed_at = None, timezone.now()
-    delivery.save()
-
-
-def _pause(delivery: WebhookDelivery, result: Result) -> timedelta | None:
-    """How long until the next attempt: as long as the other side asks, if that is longer; None
-    after the last."""
-    if delivery.tries > len(PAUSES):
-        return None
-    asked = result.answer.retry_after if result.answer is not None else None
-    return max(PAUSES[delivery.tries - 1], timedelta(seconds=asked or 0))
-
-
-def _note_success(endpoint: WebhookEndpoint) -> None:
-    if endpoint.failing_since is not None:
-        _update(endpoint, failing_since=None, failures_in_a_row=0, rests_until=None)
-
-
-def _note_failure(endpoint: WebhookEndpoint, result: Result) -> None:
-    since = endpoint.failing_since or result.started
-    if result.is_gone:
-        services.disable(endpoint=endpoint, reason=_("It answered 410: it wants no more."))
+def _settle(delivery: WebhookDelivery, result: Result) -> None:
+    """When it is to be sent again, if at all."""
+    delivery.tries += 1
+    delivery.lease = delivery.leased_until = None
+    if result.ok:
+        delivery.status, delivery.error = Status.DELIVERED, ""
+    elif delivery.tries > len(PAUSES):
+        delivery.status, delivery.error = Status.FAILED, result.reason
+    else:
+        delivery.due_at = result.started + max(PAUSES[delivery.tries - 1], result.asked_pause)
         return
-    if result.started - since >= PATIENCE:
+    delivery.due_at, delivery.completed_at = None, timezone.now()
+
+
+def _judge(endpoint: WebhookEndpoint, results: Sequence[Result]) -> None:
+    """What these results, which came together, say of a locked endpoint."""
+    failed = [result for result in results if not result.ok]
+    if any(result.is_gone for result in failed):
+        services.disable(endpoint=endpoint, reason=_("It answered 410: it wants no more."))
+    elif len(failed) < len(results):
+        if endpoint.failing_since is not None:
+            _update(endpoint, failing_since=None, failures_in_a_row=0, rests_until=None)
+    elif failed:
+        _count_failures(endpoint, failed)
+
+
+def _count_failures(endpoint: WebhookEndpoint, failed: Sequence[Result]) -> None:
+    last = failed[-1]
+    since = endpoint.failing_since or failed[0].started
+    if last.started - since >= PATIENCE:
         services.disable(
             endpoint=endpoint,
             reason=_("It has failed for %(days)d days. The last time: %(reason)s")
-            % {"days": PATIENCE.days, "reason": result.reason},
+            % {"days": PATIENCE.days, "reason": last.reason},
         )
         return
-    count = endpoint.failures_in_a_row + 1
+    count = endpoint.failures_in_a_row + len(failed)
     rests_until = timezone.now() + REST if count >= TOO_MANY else None
     _update(endpoint, failing_since=since, failures_in_a_row=count, rests_until=rests_until)
 

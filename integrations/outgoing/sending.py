@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from typing import Any
 
 import structlog
 from django.db import connections, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from crm import outbound
@@ -34,9 +34,9 @@ from workflows.worker import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
 
-THREADS = 32
+THREADS = 64
 """Requests that a worker has on their way at a time."""
-LANES = 4
+LANES = 8
 """Of these, to one endpoint."""
 LEASE = timedelta(minutes=1)
 """How long a delivery is left to its worker. A request ends after `outbound.SECONDS`."""
@@ -50,7 +50,6 @@ class Call:
 
     delivery: int
     endpoint: int
-    lease: uuid.UUID
     url: str
     key: str
     body: bytes
@@ -81,21 +80,25 @@ def send_due(stopping: Callable[[], bool] = lambda: False) -> int:
     When `stopping`, what is on its way is finished and nothing else begun.
     """
     count = 0
+    lease = uuid.uuid4()
     flying: dict[Future[Result], Call] = {}
     with ThreadPoolExecutor(THREADS, "webhooks") as pool:
         while True:
             if not stopping():
                 spreading.spread()
                 busy = Counter(call.endpoint for call in flying.values())
-                for call in claim(THREADS - len(flying), busy):
+                for call in claim(lease, THREADS - len(flying), busy):
                     flying[pool.submit(call.send)] = call
             if not flying:
                 return count
             done, _not_done = wait(flying, LOOK_EVERY, FIRST_COMPLETED)
+            results: dict[int, dict[int, Result]] = defaultdict(dict)
             for future in done:
                 call = flying.pop(future)
-                attempts.note(call.delivery, call.endpoint, call.lease, _result(future))
-                count += 1
+                results[call.endpoint][call.delivery] = _result(future)
+            for endpoint, its in results.items():
+                attempts.note(endpoint, lease, its)
+            count += len(done)
 
 
 def _result(future: Future[Result]) -> Result:
@@ -106,7 +109,7 @@ def _result(future: Future[Result]) -> Result:
         return Result(timezone.now(), error=f"{type(error).__name__}: {error}")
 
 
-def claim(free: int, busy: Counter[int]) -> list[Call]:
+def claim(lease: uuid.UUID, free: int, busy: Counter[int]) -> list[Call]:
     """Lease what may be sent now: so many at most, and at each endpoint no more than it has lanes
     beside those that are `busy`. One query when there is nothing."""
     now = timezone.now()
@@ -117,18 +120,20 @@ def claim(free: int, busy: Counter[int]) -> list[Call]:
         lanes = 1 if attempts.is_shaky(endpoint) else LANES
         wanted = min(lanes - busy[endpoint.pk], free - len(calls))
         if wanted > 0:
-            calls += _lease(endpoint, wanted, now)
+            calls += _lease(endpoint, lease, wanted, now)
     return calls
 
 
 def _waited_for(now: datetime) -> EndpointQuerySet:
     """The endpoints to which something may be sent now."""
     due = WebhookDelivery.objects.across_organisations().due(now)
+    # In order, so that the index of what is due is read and not all that was ever delivered.
+    first = due.filter(endpoint=OuterRef("pk")).order_by("due_at", "pk").values("pk")[:1]
     endpoints: EndpointQuerySet = WebhookEndpoint.objects.across_organisations().ready(now)
-    return endpoints.filter(Exists(due.filter(endpoint=OuterRef("pk"))))
+    return endpoints.alias(first=Subquery(first)).filter(first__isnull=False)
 
 
-def _lease(endpoint: WebhookEndpoint, wanted: int, now: datetime) -> list[Call]:
+def _lease(endpoint: WebhookEndpoint, lease: uuid.UUID, wanted: int, now: datetime) -> list[Call]:
     deliveries = WebhookDelivery.objects.for_organisation(endpoint.organisation_id)
     with transaction.atomic():
         due = deliveries.filter(endpoint=endpoint).due(now).in_turn(now)
@@ -136,7 +141,6 @@ def _lease(endpoint: WebhookEndpoint, wanted: int, now: datetime) -> list[Call]:
         found = list(rows.order_by("due_at", "pk")[:wanted])
         if not found or (attempts.is_shaky(endpoint) and not _take_turn(endpoint, now)):
             return []
-        lease = uuid.uuid4()
         deliveries.filter(pk__in=[row.pk for row in found]).update(
             lease=lease, leased_until=now + LEASE
         )
@@ -144,7 +148,6 @@ def _lease(endpoint: WebhookEndpoint, wanted: int, now: datetime) -> list[Call]:
         Call(
             delivery=row.pk,
             endpoint=endpoint.pk,
-            lease=lease,
             url=endpoint.url,
             key=row.message.key,
             body=row.message.body.encode(),

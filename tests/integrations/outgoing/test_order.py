@@ -34,6 +34,7 @@ def test_a_later_message_waits_while_an_earlier_one_is_tried(
         one.answers = [500]
         for spend in (1, 2, 3):
             happens(api, jane, spend=spend)
+        send()
         happens(api, john, spend=10)
         send()
         assert spends(one) == [10]
