@@ -199,9 +199,9 @@ def http_date(seconds: int) -> str:
     return format_datetime(timezone.now() + timedelta(seconds=seconds), usegmt=True)
 
 
-@pytest.mark.parametrize("seconds", ["3", http_date(4)])
-def test_a_short_wait_is_waited_for(hotel: Mews, impatient: list[float], seconds: str) -> None:
-    hotel.faults = [mews.busy(seconds)]
+@pytest.mark.parametrize("told", [str, http_date], ids=["seconds", "date"])
+def test_a_short_wait_is_waited_for(hotel: Mews, impatient: list[float], told: Any) -> None:
+    hotel.faults = [mews.busy(told(4))]
     sync(hotel)
 
     assert hotel.contacts().count() == 1
