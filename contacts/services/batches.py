@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -71,10 +70,6 @@ class _Row:
         """The row as it was read, for another try."""
         return _Row(self.index, self.given, copy(self.draft), self.keys)
 
-    def order(self) -> list[str]:
-        """What to sort by for an order that everybody keeps."""
-        return sorted(self.keys)
-
 
 def upsert_batch(
     *, organisation: Organisation, rows: Sequence[Mapping[str, Any]], atomic: bool = False
@@ -85,27 +80,20 @@ def upsert_batch(
     nothing. A fixed number of queries for rows that are of different people; rows that speak of a
     contact that an earlier row spoke of begin another such group.
     """
-    tries = itertools.count()
-
-    @settling
-    def write() -> list[BatchResult]:
-        return _write_all(organisation, rows, atomic, by_key=next(tries) > 0)
-
     try:
-        return write()
+        return _write_all(organisation, rows, atomic)
     except _Refused as refused:
         return [BatchResult(index=one.index, error=one.error) for one in refused.results]
 
 
+@settling
 def _write_all(
-    organisation: Organisation, rows: Sequence[Mapping[str, Any]], atomic: bool, *, by_key: bool
+    organisation: Organisation, rows: Sequence[Mapping[str, Any]], atomic: bool
 ) -> list[BatchResult]:
-    """`by_key` inserts in the order of the keys, no longer in that of the rows: batches of the same
-    people then wait for each other, where they would deadlock again and again."""
     results: list[BatchResult] = []
     waiting = _read(organisation, rows, results)
     while waiting:
-        waiting = _write_next(organisation, waiting, rows, results, by_key=by_key)
+        waiting = _write_next(organisation, waiting, rows, results)
     results.sort(key=lambda result: result.index)
     if atomic and any(result.error is not None for result in results):
         raise _Refused(results)
@@ -138,8 +126,6 @@ def _write_next(
     waiting: Sequence[_Row],
     rows: Sequence[Mapping[str, Any]],
     results: list[BatchResult],
-    *,
-    by_key: bool,
 ) -> list[_Row]:
     """Write as many rows from the front of `waiting` as are of different contacts; answer those
     that remain."""
@@ -148,9 +134,7 @@ def _write_next(
         written: list[BatchResult] = []
         try:
             with transaction.atomic():
-                taken = _write_group(
-                    organisation, [row.fresh() for row in group], written, by_key=by_key
-                )
+                taken = _write_group(organisation, [row.fresh() for row in group], written)
         except IntegrityError:
             continue  # somebody else was quicker, and is found now
         except (ValidationError, Conflict):
@@ -159,10 +143,7 @@ def _write_next(
         return list(waiting[taken:])
     # One row stands against another in a way that only the database tells: one by one, each finds
     # what is there. Only then, for locks that are taken one by one are in nobody else's order.
-    results += [
-        _one(organisation, row.index, rows[row.index])
-        for row in (sorted(group, key=_Row.order) if by_key else group)
-    ]
+    results += [_one(organisation, row.index, rows[row.index]) for row in group]
     return list(waiting[len(group) :])
 
 
@@ -186,11 +167,7 @@ def _one(organisation: Organisation, index: int, values: Mapping[str, Any]) -> B
 
 
 def _write_group(
-    organisation: Organisation,
-    group: Sequence[_Row],
-    written: list[BatchResult],
-    *,
-    by_key: bool,
+    organisation: Organisation, group: Sequence[_Row], written: list[BatchResult]
 ) -> int:
     """Match, check and write the rows of a group until one is of a contact that an earlier one is
     of; answer how many were dealt with."""
@@ -199,7 +176,7 @@ def _write_group(
     good = _without_refused(good, written)
     cleaned = _clean_parts(organisation, good, written)
     good = _without_refused(good, written)
-    _save(organisation, sorted(good, key=_Row.order) if by_key else good)
+    _save(organisation, good)
     _write_addresses(organisation, good)
     _write_tags(organisation, good, plan)
     _write_parts(good, cleaned)
