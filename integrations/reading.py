@@ -83,6 +83,15 @@ def moment(value: Any, *, naive: Any = UTC) -> datetime | None:
         return None
 
 
+def epoch(value: Any) -> datetime | None:
+    """A time that is told in seconds, or in milliseconds, since 1970; None for what is none."""
+    number = decimal(value)
+    if number is None:
+        return None
+    seconds = float(number) / 1000 if number > 10**11 else float(number)
+    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 4 * 10**9 else None
+
+
 def day(value: Any) -> date | None:
     """A date; None for what is none."""
     try:

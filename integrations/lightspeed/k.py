@@ -22,8 +22,17 @@ from activities.models import Booking
 from integrations import reading
 from integrations.changes import Change, Fact, Nothing, ObjectIs, Person, moment_version
 from integrations.client import Client
-from integrations.sources.base import Credential, Forged, Hook, NotUnderstood, Option, Page, Source
-from integrations.sources.base import source as register
+from integrations.sources.base import (
+    API_URL,
+    CURRENCY,
+    Credential,
+    Forged,
+    Hook,
+    NotUnderstood,
+    Page,
+    Source,
+    source,
+)
 
 if TYPE_CHECKING:
     from integrations.models import Connection
@@ -32,14 +41,13 @@ SALE = "sale"
 TABLE = "table"
 CHARGE, ORDER, PAYMENT, RESERVATION = "charge", "order", "payment", "reservation"
 PAGE = 100
-DONE = frozenset({"CLOSED", "SUCCESS"})
 SUBTRACTED = frozenset({"REFUND", "VOID", "CANCEL"})
 CANCELLED = frozenset({"CANCELLED", "NO_SHOW", "ERROR"})
 
 naive_utc = partial(reading.moment, naive=UTC)
 
 
-@register
+@source
 class KSeries(Source):
     """A business location."""
 
@@ -56,16 +64,9 @@ class KSeries(Source):
             help=gettext_lazy("What Lightspeed sends as apiKey with each charge."),
         ),
         Credential("access_token", gettext_lazy("Access token"), required=False),
-        Credential("api_url", gettext_lazy("API address"), secret=False, required=False),
+        API_URL,
     )
-    options = (
-        Option(
-            "currency",
-            gettext_lazy("Currency"),
-            "",
-            help=gettext_lazy("Charges do not say theirs. Empty: the organisation's."),
-        ),
-    )
+    options = (CURRENCY,)
     hint = gettext_lazy(
         "Subscribe this address with the user name and password, withBasicAuth and "
         "provideAccount. For PMS charges enter it with /charge at its end."

@@ -18,7 +18,15 @@ from contacts.consent import Channel, Status, Wanted
 from integrations import reading
 from integrations.changes import Change, Fact, ObjectIs, Person, moment_version
 from integrations.client import Client
-from integrations.sources.base import Credential, NotUnderstood, Option, Page, Source, source
+from integrations.sources.base import (
+    API_URL,
+    CURRENCY,
+    Credential,
+    NotUnderstood,
+    Page,
+    Source,
+    source,
+)
 
 if TYPE_CHECKING:
     from integrations.models import Connection
@@ -38,16 +46,9 @@ class RSeries(Source):
     credentials = (
         Credential("account_id", gettext_lazy("Account id"), secret=False),
         Credential("access_token", gettext_lazy("Access token")),
-        Credential("api_url", gettext_lazy("API address"), secret=False, required=False),
+        API_URL,
     )
-    options = (
-        Option(
-            "currency",
-            gettext_lazy("Currency"),
-            "",
-            help=gettext_lazy("Sales do not say theirs. Empty: the organisation's."),
-        ),
-    )
+    options = (CURRENCY,)
     hint = gettext_lazy(
         "There is no address to enter: Regulars asks Lightspeed every quarter hour."
     )

@@ -7,10 +7,11 @@ documented: four ways are tried, and an option pins one.
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -34,6 +35,9 @@ from integrations.changes import (
 )
 from integrations.client import Client
 from integrations.sources.base import (
+    API_URL,
+    CURRENCY,
+    PREVIOUS_SECRET,
     Credential,
     Forged,
     Hook,
@@ -46,6 +50,7 @@ from integrations.sources.base import (
     source,
     without,
 )
+from integrations.sources.signing import signed_with
 
 if TYPE_CHECKING:
     from integrations.models import Connection
@@ -84,17 +89,12 @@ class XSeries(Source):
             required=False,
             help=gettext_lazy("Without one, webhooks are taken by their address alone."),
         ),
-        Credential("previous_secret", gettext_lazy("Previous secret"), required=False),
+        PREVIOUS_SECRET,
         Credential("access_token", gettext_lazy("Access token"), required=False),
-        Credential("api_url", gettext_lazy("API address"), secret=False, required=False),
+        API_URL,
     )
     options = (
-        Option(
-            "currency",
-            gettext_lazy("Currency"),
-            "",
-            help=gettext_lazy("Sales do not say theirs. Empty: the organisation's."),
-        ),
+        CURRENCY,
         Option(
             "signature",
             gettext_lazy("Signature"),
@@ -126,12 +126,12 @@ class XSeries(Source):
 
     def verify(self, hook: Hook, connection: Connection) -> str:
         secrets = connection.secrets
-        keys = [key for name in ("client_secret", "previous_secret") if (key := secrets.get(name))]
         fields = _fields(hook)
         prefix = fields.get("domain_prefix", "").lower()
         if prefix and prefix != self.account(secrets):
             raise Forged(_("The delivery is of another retailer."))
-        if not keys:
+        names = ("client_secret", "previous_secret")
+        if not any(secrets.get(name) for name in names):
             return super().verify(hook, connection)
         match = _SIGNATURE.search(hook.header("x-signature"))
         if match is None:
@@ -139,13 +139,12 @@ class XSeries(Source):
         pinned = connection.options.get("signature", "any")
         matched = ""
         for way, message in (("raw", hook.raw), ("payload", fields.get("payload", "").encode())):
-            for key in keys:
-                digest = hmac.digest(key.encode(), message, hashlib.sha256)
-                spelt = {"hex": digest.hex(), "base64": base64.b64encode(digest).decode()}
-                for encoding, expected in spelt.items():
-                    right = hmac.compare_digest(expected.encode(), match[1].encode())
-                    if right and pinned in ("any", f"{way}/{encoding}"):
-                        matched = matched or f"{way}/{encoding}"
+            for encoding, spell in (("hex", binascii.hexlify), ("base64", base64.b64encode)):
+                right = signed_with(
+                    secrets, names, match[1].encode(), partial(_signature, message, spell)
+                )
+                if right and pinned in ("any", f"{way}/{encoding}"):
+                    matched = matched or f"{way}/{encoding}"
         if not matched:
             raise Forged(_("The signature is wrong."))
         return _("signed (%(way)s)") % {"way": matched}
@@ -213,6 +212,10 @@ class XSeries(Source):
         base = secrets.get("api_url")
         base = base or f"https://{self.account(secrets)}.retail.lightspeed.app/api/{API_VERSION}"
         return Client(base, headers={"authorization": f"Bearer {secrets['access_token']}"})
+
+
+def _signature(message: bytes, spell: Callable[[bytes], bytes], key: bytes) -> bytes:
+    return spell(hmac.digest(key, message, hashlib.sha256))
 
 
 def _fields(hook: Hook) -> dict[str, str]:

@@ -23,6 +23,7 @@ from integrations.changes import Change, Nothing
 from integrations.client import Client, each
 from integrations.shopify import topics
 from integrations.sources.base import (
+    PREVIOUS_SECRET,
     Credential,
     Forged,
     Hook,
@@ -32,6 +33,7 @@ from integrations.sources.base import (
     Source,
     source,
 )
+from integrations.sources.signing import signed_with
 
 if TYPE_CHECKING:
     from integrations.models import Connection
@@ -66,14 +68,7 @@ class Shopify(Source):
                 "settings, the secret that is shown there."
             ),
         ),
-        Credential(
-            "previous_secret",
-            gettext_lazy("Previous secret"),
-            required=False,
-            help=gettext_lazy(
-                "While the secret is being changed: it is good for as long as it stands here."
-            ),
-        ),
+        PREVIOUS_SECRET,
         Credential(
             "access_token",
             gettext_lazy("Admin API access token"),
@@ -153,12 +148,12 @@ class Shopify(Source):
         except ValueError:
             raise Forged(_("The signature is not base 64.")) from None
         secrets = connection.secrets
-        matched = ""
-        for name in ("secret", "previous_secret"):  # both, whichever is right: no time to tell by
-            key = secrets.get(name) or ""
-            expected = hmac.digest(key.encode(), hook.raw, hashlib.sha256)
-            if key and hmac.compare_digest(expected, signature):
-                matched = matched or name
+        matched = signed_with(
+            secrets,
+            ("secret", "previous_secret"),
+            signature,
+            lambda key: hmac.digest(key, hook.raw, hashlib.sha256),
+        )
         if not matched:
             raise Forged(_("The signature is wrong."))
         domain = _header(hook, "shop-domain").lower()

@@ -153,6 +153,17 @@ class Credential:
     help: str | Promise = ""
 
 
+PREVIOUS_SECRET = Credential(
+    "previous_secret",
+    gettext_lazy("Previous secret"),
+    required=False,
+    help=gettext_lazy(
+        "While the secret is being changed: it is good for as long as it stands here."
+    ),
+)
+API_URL = Credential("api_url", gettext_lazy("API address"), secret=False, required=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """How a connection works: a choice of `choices` (value and label), or free text without."""
@@ -177,6 +188,12 @@ COMMON = (
     ),
 )
 """The options of every source."""
+CURRENCY = Option(
+    "currency",
+    gettext_lazy("Currency"),
+    "",
+    help=gettext_lazy("Of what does not say its own. Empty: the organisation's."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +229,9 @@ class Source:
     """Keys of its bodies that are never stored: secrets and means of payment."""
 
     def account(self, credentials: Mapping[str, str]) -> str:
-        """What tells this account from another of the same system: `namespace`'s second half.
-        Raises ValidationError by credential."""
-        raise NotImplementedError
+        """What tells this account from another of the same system: `namespace`'s second half. By
+        default what the first credential says. Raises ValidationError by credential."""
+        return credentials[self.credentials[0].name][:80]
 
     def namespace(self, credentials: Mapping[str, str]) -> str:
         """What its activities have as `source`."""

@@ -7,10 +7,8 @@ a venue and a day is kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -35,12 +33,6 @@ class CiscoSpaces(Source):
         "Have whatever reads the Firehose post its events to this address, one or several lines of "
         "JSON at a time."
     )
-
-    def account(self, credentials: Mapping[str, str]) -> str:
-        account = credentials.get("tenant_id", "").strip()
-        if not account:
-            raise ValidationError({"tenant_id": _("This is required.")})
-        return account[:80]
 
     def body(self, hook: Hook) -> str:
         """The lines as a list."""
@@ -69,9 +61,8 @@ def _login(event: Mapping[str, Any]) -> Login | None:
     }
     if not values["email_address"] and not values["phone_number"]:
         return None
-    stamp = reading.decimal(event.get("recordTimestamp"))
     now = timezone.now()
-    at = datetime.fromtimestamp(float(stamp) / 1000, UTC) if stamp and stamp < 4 * 10**12 else now
+    at = reading.epoch(event.get("recordTimestamp")) or now
     return Login(
         at=min(at, now),
         values=values,

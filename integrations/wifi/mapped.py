@@ -7,11 +7,9 @@ others read. Neither signs: the secret is in the address.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -58,12 +56,6 @@ class Mapped(Source):
         ),
     )
     hint = gettext_lazy("Enter this address as the portal's webhook, and log in once to try it.")
-
-    def account(self, credentials: Mapping[str, str]) -> str:
-        account = credentials.get("account", "").strip()
-        if not account:
-            raise ValidationError({"account": _("This is required.")})
-        return account[:80]
 
     def read(self, topic: str, body: Any, connection: Connection) -> Iterable[Change]:
         try:
@@ -114,20 +106,13 @@ def _login(body: Any, mapping: Mapping[str, list[str]]) -> Login | None:
         "name": found.get("name"),
         "dob": reading.day(found.get("dob")),
     }
+    now = timezone.now()
+    at = reading.epoch(found.get("at")) or reading.moment(found.get("at"))
     return Login(
-        at=min(_moment(found.get("at")) or timezone.now(), timezone.now()),
+        at=min(at or now, now),
         values=values,
         guest=found.get("guest", ""),
         session=found.get("session", ""),
         venue=found.get("venue", ""),
         device=found.get("device", ""),
     )
-
-
-def _moment(value: str | None) -> datetime | None:
-    """A time in ISO 8601, or in seconds or milliseconds since 1970."""
-    number = reading.decimal(value)
-    if number is None:
-        return reading.moment(value)
-    seconds = float(number) / 1000 if number > 10**11 else float(number)
-    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 4 * 10**9 else None

@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from integrations import reading
 from integrations.changes import Change, Nothing
-from integrations.sources.base import Credential, Forged, Hook, NotUnderstood, Source, source
+from integrations.sources.base import (
+    PREVIOUS_SECRET,
+    Credential,
+    Forged,
+    Hook,
+    NotUnderstood,
+    Source,
+    source,
+)
+from integrations.sources.signing import signed_with
 from integrations.wifi.logins import Login, changes
 
 if TYPE_CHECKING:
@@ -36,7 +44,7 @@ class Mist(Source):
     credentials = (
         Credential("account", gettext_lazy("Organisation or site"), secret=False),
         Credential("secret", gettext_lazy("Secret of the webhook")),
-        Credential("previous_secret", gettext_lazy("Previous secret"), required=False),
+        PREVIOUS_SECRET,
     )
     hint = gettext_lazy(
         "In Mist, under Organization, Settings, Webhooks, add this address with a secret and the "
@@ -44,16 +52,8 @@ class Mist(Source):
     )
     headers: ClassVar[frozenset[str]] = frozenset({"x-mist-signature", "x-mist-signature-v2"})
 
-    def account(self, credentials: Mapping[str, str]) -> str:
-        account = credentials.get("account", "").strip()
-        if not account:
-            raise ValidationError({"account": _("This is required.")})
-        return account[:80]
-
     def verify(self, hook: Hook, connection: Connection) -> str:
         """Hexadecimal HMAC of the raw body: SHA-256, or of old SHA-1."""
-        secrets = connection.secrets
-        keys = [key for name in ("secret", "previous_secret") if (key := secrets.get(name))]
         for header, algorithm in (
             ("x-mist-signature-v2", hashlib.sha256),
             ("x-mist-signature", hashlib.sha1),
@@ -61,8 +61,12 @@ class Mist(Source):
             given = hook.header(header).strip().lower()
             if not given:
                 continue
-            expected = [hmac.new(key.encode(), hook.raw, algorithm).hexdigest() for key in keys]
-            if any(hmac.compare_digest(one.encode(), given.encode()) for one in expected):
+            if signed_with(
+                connection.secrets,
+                ("secret", "previous_secret"),
+                given.encode(),
+                partial(_signature, hook.raw, algorithm),
+            ):
                 return _("signed")
             raise Forged(_("The signature is wrong."))
         raise Forged(_("The signature is missing."))
@@ -81,6 +85,10 @@ class Mist(Source):
         return changes(logins)
 
 
+def _signature(raw: bytes, algorithm: Callable[..., Any], key: bytes) -> bytes:
+    return hmac.new(key, raw, algorithm).hexdigest().encode()
+
+
 def _login(event: Mapping[str, Any]) -> Login | None:
     def told(*names: str) -> str:
         return reading.first(reading.text(event.get(name)) for name in names) or ""
@@ -94,9 +102,8 @@ def _login(event: Mapping[str, Any]) -> Login | None:
     }
     if not values["email_address"] and not values["phone_number"]:
         return None
-    begun = reading.decimal(told("authorized_time", "timestamp"))
     now = timezone.now()
-    at = datetime.fromtimestamp(float(begun), UTC) if begun and 0 < begun < 4 * 10**9 else now
+    at = reading.epoch(told("authorized_time", "timestamp")) or now
     return Login(
         at=min(at, now),
         values=values,

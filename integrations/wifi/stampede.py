@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,7 +17,15 @@ from contacts.consent import Channel, Status, Wanted
 from integrations import reading
 from integrations.changes import Change
 from integrations.client import Client
-from integrations.sources.base import Asleep, Credential, NotUnderstood, Page, Source, source
+from integrations.sources.base import (
+    API_URL,
+    Asleep,
+    Credential,
+    NotUnderstood,
+    Page,
+    Source,
+    source,
+)
 from integrations.wifi.logins import Login, changes
 
 if TYPE_CHECKING:
@@ -35,17 +42,11 @@ class Stampede(Source):
         Credential("organisation_id", gettext_lazy("Organisation id"), secret=False),
         Credential("client_id", gettext_lazy("Client id"), secret=False),
         Credential("client_secret", gettext_lazy("Client secret")),
-        Credential("api_url", gettext_lazy("API address"), secret=False, required=False),
+        API_URL,
     )
     hint = gettext_lazy("There is no address to enter: Regulars asks Stampede every ten minutes.")
     hooks = False
     poll_every = timedelta(minutes=10)
-
-    def account(self, credentials: Mapping[str, str]) -> str:
-        account = credentials.get("organisation_id", "").strip()
-        if not account:
-            raise ValidationError({"organisation_id": _("This is required.")})
-        return account[:80]
 
     def read(self, topic: str, body: Any, connection: Connection) -> Iterable[Change]:
         raise NotUnderstood(_("Stampede calls nobody."))
