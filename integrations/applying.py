@@ -20,8 +20,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crm import causes
-from crm.errors import Conflict
-from integrations.changes import Change, NotYet, told
+from crm.errors import Conflict, in_words
+from integrations.changes import Change, NotYet
 from integrations.desk import Desk
 from integrations.models import Connection, Delivery
 from integrations.secrets import Unreadable
@@ -102,7 +102,7 @@ def apply(delivery: Delivery) -> None:
     except Asleep as asleep:
         _retry(delivery, str(asleep), asleep.after)
     except (NotUnderstood, ValidationError, Conflict, Unreadable) as error:
-        text = told(error) if isinstance(error, ValidationError | Conflict) else str(error)
+        text = in_words(error) if isinstance(error, ValidationError | Conflict) else str(error)
         _fail(delivery, text)
     except (IntegrityError, OperationalError) as error:
         # Somebody else wrote the same at this moment, or a deadlock was ended.
@@ -150,7 +150,7 @@ def write_page(connection: Connection, changes: Sequence[Change], *, history: bo
             except NotYet as waits:
                 problems.append(_("waits for %(object)s") % {"object": waits.object})
             except (ValidationError, Conflict) as error:
-                problems.append(told(error))
+                problems.append(in_words(error))
             break
     return problems
 

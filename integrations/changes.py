@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from contacts import consent, services
 from contacts.consent import Wanted
 from contacts.models import Contact
-from crm.errors import Conflict
+from crm.errors import Conflict, in_words
 from integrations import identity
 from integrations.identity import PERSON
 from integrations.models import ObjectState, digest
@@ -261,7 +261,7 @@ class TagsAre(Change):
                 try:
                     verb(contacts=contact, name=name)
                 except (ValidationError, Conflict) as error:
-                    desk.note(told(error))
+                    desk.note(in_words(error))
         desk.trace(contact)
 
 
@@ -476,19 +476,6 @@ class NotRead(Change):
 def is_older(version: int | None, known: int | None) -> bool:
     """Whether a state must not be applied over what is known."""
     return version is not None and known is not None and version < known
-
-
-def told(error: ValidationError | Conflict) -> str:
-    """What a service's refusal says, in one line."""
-    if isinstance(error, Conflict):
-        return str(error)
-    if hasattr(error, "error_dict"):
-        return " ".join(
-            f"{name}: {' '.join(one.messages)}"
-            for name, found in error.error_dict.items()
-            for one in found
-        )
-    return " ".join(error.messages)
 
 
 def _named(state: ObjectState) -> dict[str, str]:

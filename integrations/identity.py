@@ -17,7 +17,7 @@ from contacts import consent, services
 from contacts.consent import Wanted
 from contacts.identity import fold, read_email, read_phone
 from contacts.models import Contact, ContactTag
-from crm.errors import Conflict
+from crm.errors import Conflict, in_words
 from integrations.models import ExternalId, ObjectState
 
 if TYPE_CHECKING:
@@ -265,9 +265,7 @@ def _write_tags(desk: Desk, contact: Contact, person: Person) -> None:
         try:
             services.tag(contacts=contact, name=name)
         except (ValidationError, Conflict) as error:
-            from integrations.changes import told
-
-            desk.note(told(error))
+            desk.note(in_words(error))
 
 
 def link(desk: Desk, contact: Contact, external_id: str, relay: str = "") -> None:

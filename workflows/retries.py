@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crm.errors import Conflict
+from crm.errors import Conflict, in_words
 from workflows import failures, moves
 from workflows.models import Run, StepExecution
 from workflows.program import Program
@@ -34,20 +34,11 @@ def attempts() -> int:
 
 def reason_of(error: Exception) -> str:
     """The error in words for staff."""
-    if isinstance(error, ValidationError):
-        if hasattr(error, "error_dict"):
-            told = [f"{path}: {' '.join(e.messages)}" for path, e in _by_path(error)]
-            return "; ".join(told)
-        return " ".join(error.messages)
-    if isinstance(error, Conflict):
-        return error.detail
+    if isinstance(error, ValidationError | Conflict):
+        return in_words(error)
     text = str(error) or type(error).__name__
     ours = type(error).__module__.startswith("workflows.")
     return text if ours else f"{type(error).__name__}: {text}"
-
-
-def _by_path(error: ValidationError) -> list[tuple[str, ValidationError]]:
-    return [(path, ValidationError(errors)) for path, errors in error.error_dict.items()]
 
 
 def try_later(

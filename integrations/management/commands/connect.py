@@ -9,10 +9,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from crm.errors import Conflict
+from crm.errors import Conflict, in_words
 from crm.startup import require_migrated
 from integrations import services
-from integrations.changes import told
 from integrations.sources import SOURCES
 from organisations.management.commands.create_api_key import Command as ForOrganisation
 
@@ -56,7 +55,7 @@ class Command(BaseCommand):
                 options=_pairs(options),
             )
         except (ValidationError, Conflict) as error:
-            raise CommandError(told(error)) from None
+            raise CommandError(in_words(error)) from None
         self.stdout.write(f"Connected {connection} (connection {connection.pk}).")
         if SOURCES[source].hint:
             self.stdout.write(str(SOURCES[source].hint))
