@@ -14,6 +14,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.client import MULTIPART_CONTENT
+from django.test.utils import override_settings
 
 from crm.api import limits
 from organisations.models import Organisation
@@ -62,10 +63,14 @@ class ApiClient(Client):
         return super().patch(path, {} if data is None else data, **kwargs)
 
 
-@pytest.fixture(autouse=True)
-def _no_rate_limit(settings: Any) -> None:
-    """Tests ask faster than people; those of the limit set their own."""
-    settings.API_RATE_LIMIT = "1000000/s"
+@pytest.fixture(scope="session", autouse=True)
+def _no_rate_limit() -> Iterator[None]:
+    """Tests ask faster than people; those of the limit set their own.
+
+    For the session: fixtures of a module ask before any of its tests begins.
+    """
+    with override_settings(API_RATE_LIMIT="1000000/s"):
+        yield
 
 
 @pytest.fixture
