@@ -17,7 +17,7 @@ COPY . .
 # The code belongs to root: what runs it cannot change it. Only /data is written to (imports'
 # error files, and SQLite when no DATABASE_URL says otherwise).
 RUN /app/.venv/bin/python -m compileall -q crm organisations contacts customfields activities \
-    rewards imports workflows integrations
+    rewards imports workflows integrations desk
 USER regulars
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

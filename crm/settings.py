@@ -99,6 +99,7 @@ INSTALLED_APPS = [
     "imports",
     "workflows",
     "integrations",
+    "desk",
 ]
 
 MIDDLEWARE = [

@@ -1,0 +1,14 @@
+"""The desk: what staff see of everything, and what they write down themselves."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class DeskConfig(AppConfig):
+    """Above every other app, for it shows what they all know."""
+
+    name = "desk"
+    verbose_name = _("Desk")
+    default_auto_field = "django.db.models.BigAutoField"
