@@ -108,11 +108,26 @@ class CustomField(TenantModel):
 
 class CustomFieldOption(TenantModel):
     """A choice of a `Select` or `Multi select` field. `value` is what is stored and sent; `label`
-    what people see, free to change."""
+    what people see, free to change. `color` is for the admin only."""
+
+    class Color(models.TextChoices):
+        NONE = "", _("None")
+        GREY = "grey", _("Grey")
+        RED = "red", _("Red")
+        ORANGE = "orange", _("Orange")
+        YELLOW = "yellow", _("Yellow")
+        GREEN = "green", _("Green")
+        TEAL = "teal", _("Teal")
+        BLUE = "blue", _("Blue")
+        PURPLE = "purple", _("Purple")
+        PINK = "pink", _("Pink")
 
     field = models.ForeignKey(CustomField, models.CASCADE, related_name="options")
     value = models.CharField(_("value"), max_length=120)
     label = models.CharField(_("label"), max_length=120, blank=True, default="")
+    color = models.CharField(
+        _("colour"), max_length=10, choices=Color.choices, blank=True, default=Color.NONE
+    )
     position = models.PositiveIntegerField(_("position"), default=0)
 
     class Meta:

@@ -7,6 +7,7 @@ there is `crm.errors.Conflict`.
 
 from __future__ import annotations
 
+from customfields.services.arranging import place, place_group, rename_group
 from customfields.services.contents import (
     changed_names,
     clean,
@@ -23,7 +24,10 @@ __all__ = [
     "clean",
     "clean_many",
     "define",
+    "place",
+    "place_group",
     "remove",
+    "rename_group",
     "set_values",
     "set_values_bulk",
     "unarchive",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
@@ -56,6 +56,14 @@ T = TypeVar("T")
 Options = Sequence[str | Mapping[str, Any]]
 
 
+class Choice(NamedTuple):
+    """An option as it is to be. Its colour stays as it is where none is given (None)."""
+
+    value: str
+    label: str
+    color: str | None = None
+
+
 @transaction.atomic
 def define(
     *,
@@ -76,7 +84,7 @@ def define(
     archived_at: datetime | None = None,
 ) -> CustomField:
     """Make a custom field. The name is made from the label, and the place is the last, when not
-    given. `options` are texts or `{"value", "label"}`, in their order.
+    given. `options` are texts or `{"value", "label", "color"}`, in their order.
 
     Raises ValidationError by column.
     """
@@ -220,8 +228,8 @@ def _unset(column: str) -> Any:
 # Checking a definition
 
 
-def _check(field: CustomField, options: Options) -> list[tuple[str, str]]:
-    """Tidy and check the whole definition; answers its options as (value, label).
+def _check(field: CustomField, options: Options) -> list[Choice]:
+    """Tidy and check the whole definition; answers its options.
 
     Raises ValidationError by column.
     """
@@ -311,7 +319,7 @@ def _not_for_this_type(field: CustomField) -> ValidationError:
     )
 
 
-def _read_default(field: CustomField, chosen: Sequence[tuple[str, str]]) -> None:
+def _read_default(field: CustomField, chosen: Sequence[Choice]) -> None:
     """Read the default by the field's type, and keep it as JSON."""
     if field.default is None:
         return
@@ -323,7 +331,9 @@ def _read_default(field: CustomField, chosen: Sequence[tuple[str, str]]) -> None
         maximum=field.maximum,
         pattern=field.pattern,
     )
-    draft.choices = {value: CustomFieldOption(value=value, label=label) for value, label in chosen}
+    draft.choices = {
+        one.value: CustomFieldOption(value=one.value, label=one.label) for one in chosen
+    }
     value = draft.kind.parse(field.default, draft)
     # A decimal as text: JSON's numbers would round it.
     field.default = None if value is None else _as_json(draft.kind, value)
@@ -337,7 +347,7 @@ def _as_json(kind: Any, value: Any) -> Any:
 # Options
 
 
-def _read_options(field: CustomField, options: Options) -> list[tuple[str, str]]:
+def _read_options(field: CustomField, options: Options) -> list[Choice]:
     if not isinstance(options, list | tuple):
         raise ValidationError(_("Give a list of options."), code="invalid_type")
     kind = TYPES[field.type]
@@ -353,9 +363,10 @@ def _read_options(field: CustomField, options: Options) -> list[tuple[str, str]]
         raise ValidationError(
             _("Give at most %(limit)d options."), code="too_many", params={"limit": MAX_OPTIONS}
         )
-    read: dict[str, str] = {}
+    read: dict[str, Choice] = {}
     for option in options:
-        value, label = _read_option(option)
+        choice = _read_option(option)
+        value = choice.value
         if kind.multiple and "," in value:
             raise ValidationError(
                 _("%(value)s: a comma separates options, so none may have one in its value."),
@@ -366,14 +377,14 @@ def _read_options(field: CustomField, options: Options) -> list[tuple[str, str]]
             raise ValidationError(
                 _("%(value)s is there twice."), code="duplicate", params={"value": value}
             )
-        read[value] = label
-    return list(read.items())
+        read[value] = choice
+    return list(read.values())
 
 
-def _read_option(option: Any) -> tuple[str, str]:
+def _read_option(option: Any) -> Choice:
     if isinstance(option, str):
         option = {"value": option}
-    if not isinstance(option, Mapping) or option.keys() - {"value", "label"}:
+    if not isinstance(option, Mapping) or option.keys() - {"value", "label", "color"}:
         raise ValidationError(
             _('Give each option as a text, or as {"value": …, "label": …}.'), code="invalid_type"
         )
@@ -387,7 +398,10 @@ def _read_option(option: Any) -> tuple[str, str]:
             raise ValidationError(
                 _("An option has at most 120 characters, on one line."), code="max_length"
             )
-    return value, label
+    color = option.get("color")
+    if color not in (None, *CustomFieldOption.Color.values):
+        raise ValidationError(_("There is no such colour."), code="invalid_choice")
+    return Choice(value, label, color)
 
 
 def _options_as_given(field: CustomField) -> list[dict[str, str]]:
@@ -395,32 +409,30 @@ def _options_as_given(field: CustomField) -> list[dict[str, str]]:
     return [{"value": option.value, "label": option.label or option.value} for option in options]
 
 
-def _write_options(field: CustomField, chosen: Sequence[tuple[str, str]]) -> None:
+def _write_options(field: CustomField, chosen: Sequence[Choice]) -> None:
     """Make these the field's options, in this order. Those that stay keep their rows, which
     contacts' values point at."""
     options = CustomFieldOption.objects.filter(organisation=field.organisation_id, field=field)
     there = {option.value: option for option in options}
-    wanted = {value: (label, position) for position, (value, label) in enumerate(chosen)}
-    gone = [option.pk for value, option in there.items() if value not in wanted]
+    gone = [option.pk for value, option in there.items() if value not in {c.value for c in chosen}]
     if gone:
         options.filter(pk__in=gone).delete()
-    moved = []
-    for value, option in there.items():
-        if value in wanted and (option.label, option.position) != wanted[value]:
-            option.label, option.position = wanted[value]
-            moved.append(option)
-    options.bulk_update(moved, ["label", "position"])
-    CustomFieldOption.objects.bulk_create(
-        CustomFieldOption(
-            organisation_id=field.organisation_id,
-            field=field,
-            value=value,
-            label=label,
-            position=position,
-        )
-        for value, (label, position) in wanted.items()
-        if value not in there
-    )
+    new, moved = [], []
+    for position, choice in enumerate(chosen):
+        option = there.get(choice.value)
+        if option is None:
+            option = CustomFieldOption(
+                organisation_id=field.organisation_id, field=field, value=choice.value
+            )
+            new.append(option)
+        color = option.color if choice.color is None else choice.color
+        wanted = (choice.label, position, color)
+        if (option.label, option.position, option.color) != wanted:
+            option.label, option.position, option.color = wanted
+            if option.pk is not None:
+                moved.append(option)
+    options.bulk_update(moved, ["label", "position", "color"])
+    CustomFieldOption.objects.bulk_create(new)
     field.__dict__.pop("choices", None)
 
 
@@ -446,8 +458,8 @@ def _refuse_new_type(field: CustomField) -> None:
         )
 
 
-def _refuse_loss_of_options(field: CustomField, chosen: Sequence[tuple[str, str]]) -> None:
-    kept = {value for value, _label in chosen}
+def _refuse_loss_of_options(field: CustomField, chosen: Sequence[Choice]) -> None:
+    kept = {choice.value for choice in chosen}
     options = CustomFieldOption.objects.filter(organisation=field.organisation_id, field=field)
     gone = [option for option in options if option.value not in kept]
     if not gone:

@@ -1,14 +1,11 @@
-"""Custom fields in the admin: their definitions, and their share of a contact's pages."""
+"""The definitions of custom fields in the admin."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
-from django.forms import Field
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,24 +16,14 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from contacts.admin import panels
-from contacts.admin.panels import Compared, ContactPanel
-from contacts.models import Contact
 from crm.admin.base import OrganisationAdmin, OrganisationInline
-from crm.admin.filters import ChoiceFilter, DateRangeFilter, FormFilter, RangeFilter, TextFilter
 from crm.admin.forms import ServiceForm, ServiceFormSet
 from crm.admin.unfold import display
 from customfields import services
 from customfields.models import CustomField, CustomFieldOption, CustomFieldValue
-from customfields.parts import CustomFieldsPart
-from customfields.querysets import held_by
 from customfields.types import TYPES
 from customfields.types.base import shown
 from organisations.middleware import organisation_of
-
-PREFIX = "custom_"
-# More filters than this and nobody finds theirs.
-MAX_FILTERS = 30
 
 
 class CustomFieldForm(ServiceForm):
@@ -217,158 +204,3 @@ class CustomFieldAdmin(OrganisationAdmin):
             % {"number": f"{number:,}"},
             _("To keep them, archive the field instead."),
         ]
-
-
-class CustomFieldsPanel(ContactPanel):
-    """The values on a contact's form, in their groups; filters by them; what a merge does."""
-
-    name = "custom fields"
-    position = 10
-
-    @staticmethod
-    def definitions(request: HttpRequest) -> list[CustomField]:
-        """The fields in use. Two queries, once a request."""
-        known = getattr(request, "custom_fields", None)
-        if known is None:
-            organisation = organisation_of(request)
-            assert organisation is not None
-            fields = CustomField.objects.for_organisation(organisation).active()
-            options = CustomFieldOption.objects.across_organisations().order_by("position", "id")
-            known = list(fields.prefetch_related(Prefetch("options", options)))
-            request.custom_fields = known  # type: ignore[attr-defined]
-        return cast("list[CustomField]", known)
-
-    def form_fields(self, request: HttpRequest, contact: Contact | None) -> dict[str, Field]:
-        held = {one.name: one.value for one in held_by(contact)} if contact is not None else {}
-        fields: dict[str, Field] = {}
-        for definition in self.definitions(request):
-            field = definition.kind.form_field(definition)
-            field.initial = held.get(definition.name)
-            if contact is None and definition.default is not None:
-                field.initial = definition.kind.parse(definition.default, definition)
-            fields[PREFIX + definition.name] = field
-        return fields
-
-    def fieldsets(
-        self, request: HttpRequest, contact: Contact | None
-    ) -> Sequence[tuple[str | None, Mapping[str, Any]]]:
-        groups: dict[str, list[str]] = {}
-        for definition in self.definitions(request):
-            groups.setdefault(definition.group, []).append(PREFIX + definition.name)
-        return [(group or _("Custom fields"), {"fields": names}) for group, names in groups.items()]
-
-    def values(self, changed: Mapping[str, Any]) -> dict[str, Any]:
-        given = {
-            name.removeprefix(PREFIX): value
-            for name, value in changed.items()
-            if name.startswith(PREFIX)
-        }
-        return {"customFields": given} if given else {}
-
-    def field_of(self, path: str) -> str | None:
-        name = path.removeprefix("custom_fields.").removeprefix("customFields.")
-        return PREFIX + name if name != path else None
-
-    def filters(self, request: HttpRequest) -> list[type[admin.ListFilter]]:
-        found = [
-            made
-            for definition in self.definitions(request)
-            if (made := filter_of(definition)) is not None
-        ]
-        return found[:MAX_FILTERS]
-
-    def compare(self, survivor: Contact, absorbed: Contact) -> Sequence[Compared]:
-        mine = {one.name: one for one in held_by(survivor)}
-        theirs = {one.name: one for one in held_by(absorbed)}
-        lines = []
-        for name, held in (theirs | mine).items():
-            mine_shown = mine[name].display if name in mine else ""
-            theirs_shown = theirs[name].display if name in theirs else ""
-            label = str(held.rows[0].field_label)
-            lines.append(Compared(label, mine_shown, theirs_shown, mine_shown or theirs_shown))
-        return lines
-
-    def erased(self, contact: Contact) -> Sequence[str]:
-        return [_("Erased: the values of all custom fields.")]
-
-    def deleted(self, contact: Contact) -> Sequence[str]:
-        return [_("The values of all custom fields are deleted.")]
-
-
-class _ByValue(FormFilter):
-    """Through the indexes of the values, as the API's `customField[NAME]` does."""
-
-    definition: CustomField
-    operators: Mapping[str, str] = {"": "eq"}
-
-    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        organisation = organisation_of(request)
-        assert organisation is not None
-        parameters = {
-            f"customField[{self.definition.name}][{operator}]": [self.written(value)]
-            for suffix, operator in self.operators.items()
-            if (value := self.answer(suffix)) is not None
-        }
-        try:
-            return CustomFieldsPart().narrow(cast(Any, rows), organisation, parameters)
-        except forms.ValidationError as error:
-            for lines in error.message_dict.values():
-                self.form.add_error(None, lines)
-            return rows.none()
-
-    @staticmethod
-    def written(value: Any) -> str:
-        """The value as the API's filter takes it."""
-        return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-class _ByText(_ByValue, TextFilter):
-    """The whole value: a part of it has no index."""
-
-    def fields(self) -> dict[str, Field]:
-        fields = super().fields()
-        fields[""].widget.attrs["placeholder"] = _("The whole value")
-        return fields
-
-
-class _ByNumber(_ByValue, RangeFilter):
-    operators = {"_from": "gte", "_to": "lte"}
-
-
-class _ByDate(_ByValue, DateRangeFilter):
-    operators = {"_from": "gte", "_to": "lte"}
-
-
-class _ByChoice(_ByValue, ChoiceFilter):
-    def options(self) -> list[tuple[str, Any]]:
-        return [(value, option.label or value) for value, option in self.definition.choices.items()]
-
-
-class _ByYesNo(_ByValue, ChoiceFilter):
-    def options(self) -> list[tuple[str, Any]]:
-        return [("true", _("Yes")), ("false", _("No"))]
-
-
-_FILTERS: dict[str, type[_ByValue]] = {
-    "value_text": _ByText,
-    "value_number": _ByNumber,
-    "value_date": _ByDate,
-    "value_option": _ByChoice,
-    "value_bool": _ByYesNo,
-}
-
-
-def filter_of(definition: CustomField) -> type[admin.ListFilter] | None:
-    """The filter for a field, by the column that holds it; None where no index would serve."""
-    base = _FILTERS.get(definition.kind.column)
-    if base is None:
-        return None
-    attributes = {
-        "definition": definition,
-        "title": definition.label,
-        "parameter_name": f"cf_{definition.name}",
-    }
-    return type(base.__name__, (base,), attributes)
-
-
-panels.register(CustomFieldsPanel())

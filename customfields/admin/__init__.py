@@ -1,0 +1,5 @@
+"""Custom fields in the admin: their definitions, and their share of a contact's pages."""
+
+from customfields.admin import definitions, panel
+
+__all__ = ["definitions", "panel"]
