@@ -58,12 +58,16 @@ class Person:
     permissions: Mapping[str, Wanted] = field(default_factory=dict)
     others: Sequence[str] = ()
     """Further ids of the same person."""
+    contact: int | None = None
+    """The contact here, where the source found it itself: by the number of a booking."""
 
     @property
     def key(self) -> str:
         """What tells them from another: their id; of a guest a digest, which tells no more."""
         if self.external_id is not None:
             return self.external_id
+        if self.contact is not None:
+            return f"contact:{self.contact}"
         named = [str(self.values.get(name) or "") for name in identity.IDENTIFYING]
         return f"guest:{digest(' '.join(named))[:16]}" if any(named) else ""
 

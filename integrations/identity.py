@@ -48,6 +48,11 @@ def linked(desk: Desk, external_id: str) -> Contact | None:
 
 def find(desk: Desk, person: Person) -> Contact | None:
     """Whom we know of this description."""
+    if person.contact is not None:
+        here: Contact | None = (
+            Contact.objects.for_organisation(desk.organisation).filter(pk=person.contact).first()
+        )
+        return None if here is None else _survivor(desk, here)
     for external_id in filter(None, (person.external_id, *person.others)):
         found = linked(desk, external_id)
         if found is not None:

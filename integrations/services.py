@@ -21,6 +21,7 @@ from integrations.models import (
 )
 from integrations.querysets import DeliveryQuerySet
 from integrations.sources import SOURCES, Source
+from integrations.sources.base import PREVIOUS_SECRET
 from organisations.models import Organisation
 from workflows import bell
 
@@ -91,8 +92,8 @@ def change(
                 _("This is another account than %(account)s: connect it on its own.")
                 % {"account": current.namespace}
             )
-        if _rotates(kind, known, tidy) and not credentials.get("previous_secret"):
-            tidy["previous_secret"] = known["secret"]
+        if _rotates(kind, known, tidy) and not credentials.get(PREVIOUS_SECRET.name):
+            tidy[PREVIOUS_SECRET.name] = known[kind.signed_by]
         current.credentials = tidy
         current.poll_due_at = _first_poll(current)
     if options is not None:
@@ -102,9 +103,11 @@ def change(
 
 
 def _rotates(kind: Source, known: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Whether the secret changes, of a source that takes the previous one for a while."""
-    keeps = any(one.name == "previous_secret" for one in kind.credentials)
-    return keeps and bool(known.get("secret")) and wanted.get("secret") != known["secret"]
+    """Whether the secret becomes another, of a source that takes the previous one for a while. One
+    that is taken away is gone at once."""
+    former, new = known.get(kind.signed_by), wanted.get(kind.signed_by)
+    keeps = any(one.name == PREVIOUS_SECRET.name for one in kind.credentials)
+    return keeps and bool(former and new) and former != new
 
 
 @transaction.atomic

@@ -108,6 +108,7 @@ class XSeries(Source):
             ),
         ),
     )
+    signed_by = "client_secret"
     hint = gettext_lazy(
         "In the X-Series, under Setup, Webhooks, make one for sale.update and one for "
         "customer.update with this address."
@@ -130,7 +131,7 @@ class XSeries(Source):
         prefix = fields.get("domain_prefix", "").lower()
         if prefix and prefix != self.account(secrets):
             raise Forged(_("The delivery is of another retailer."))
-        names = ("client_secret", "previous_secret")
+        names = (self.signed_by, PREVIOUS_SECRET.name)
         if not any(secrets.get(name) for name in names):
             return super().verify(hook, connection)
         match = _SIGNATURE.search(hook.header("x-signature"))

@@ -215,6 +215,9 @@ class Source:
     label: ClassVar[str]
     credentials: ClassVar[Sequence[Credential]] = ()
     options: ClassVar[Sequence[Option]] = ()
+    signed_by: ClassVar[str] = "secret"
+    """The credential that signs. Where there is a `PREVIOUS_SECRET` too, the one that is replaced
+    stays good as that."""
     hint: ClassVar[str | Promise] = ""
     """What to do with the address at the other system, in a sentence or two."""
     hooks: ClassVar[bool] = True

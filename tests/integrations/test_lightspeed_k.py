@@ -12,6 +12,8 @@ from pytest_httpserver import HTTPServer
 
 from activities import services as activities_services
 from activities.models import Activity, TableReservation
+from contacts import services as contacts
+from contacts.models import Contact
 from integrations import polling
 from integrations.models import Connection, Delivery
 from organisations.models import Organisation
@@ -114,6 +116,49 @@ def test_a_charge_is_the_guests_purchase(organisation: Organisation, till: Conne
     assert purchase.contact.email_address == "guest@example.com"
     assert purchase.data["tips"] == "1.0"
     assert "the-key" not in delivery.body
+
+
+def test_a_charge_finds_a_guest_who_has_neither_address_nor_phone(
+    organisation: Organisation, till: Connection
+) -> None:
+    guest = contacts.introduce(organisation=organisation, values={"name": "Room 12"})
+    activities_services.record(
+        organisation=organisation,
+        contact=guest,
+        type="Booking",
+        source="mews",
+        happened_at=datetime(2020, 12, 1, tzinfo=UTC),
+        booking={"external_reference": "001"},
+    )
+
+    for fiscal_id in ("A1234.5", "A1234.6", "A1234.5"):
+        assert tell(till, {**CHARGE, "fiscId": fiscal_id}, "/charge").status == "applied"
+
+    bought = activities(till).filter(type="Purchase")
+    assert [(one.contact_id, one.spend) for one in bought] == [(guest.pk, 6600)] * 2
+    assert Contact.objects.for_organisation(organisation).count() == 1
+
+
+def test_a_charge_follows_a_guest_who_was_merged(
+    organisation: Organisation, till: Connection
+) -> None:
+    guest = contacts.introduce(organisation=organisation, values={"name": "Room 12"})
+    activities_services.record(
+        organisation=organisation,
+        contact=guest,
+        type="Booking",
+        source="mews",
+        happened_at=datetime(2020, 12, 1, tzinfo=UTC),
+        booking={"external_reference": "001"},
+    )
+    ann, _new = contacts.upsert(
+        organisation=organisation, values={"email_address": "ann@example.com"}
+    )
+    contacts.merge(survivor=ann, absorbed=guest)
+
+    tell(till, CHARGE, "/charge")
+
+    assert activities(till).get(type="Purchase").contact_id == ann.pk
 
 
 def test_a_charge_with_a_wrong_key_is_refused(till: Connection) -> None:

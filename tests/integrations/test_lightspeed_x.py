@@ -16,7 +16,7 @@ from pytest_httpserver import HTTPServer
 
 from activities.models import Activity
 from contacts.models import Contact
-from integrations import polling
+from integrations import polling, services
 from integrations.models import Connection, Delivery
 from tests.integrations.conftest import work
 
@@ -138,6 +138,30 @@ def test_a_pinned_spelling_refuses_the_others(connect: Callable[..., Connection]
     ]
 
     assert answers == [200, 401, 401, 401]
+
+
+def test_a_new_client_secret_keeps_the_former_for_a_while(
+    connect: Callable[..., Connection],
+) -> None:
+    till = connect("lightspeed-x", domain_prefix="demoshop", client_secret=SECRET)
+    (_way, spelt), *_others = spellings()
+    services.change(connection=till, credentials={"client_secret": "another-secret"})
+
+    def answer() -> int:
+        return int(post(till, VECTOR, headers={"x-signature": f"signature={spelt}"}).status_code)
+
+    assert answer() == 200
+    services.change(connection=till, credentials={"previous_secret": None})
+    assert answer() == 401
+
+
+def test_a_client_secret_that_is_taken_away_is_asked_for_no_more(
+    connect: Callable[..., Connection],
+) -> None:
+    till = connect("lightspeed-x", domain_prefix="demoshop", client_secret=SECRET)
+    services.change(connection=till, credentials={"client_secret": None})
+
+    assert post(till, SALE).status_code == 200
 
 
 def test_a_sale_counts_with_its_tax(till: Connection) -> None:
