@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts import identity
 from contacts.querysets import ContactQuerySet, TagQuerySet
+from crm.attribution import Attributed
 from organisations.models import (
     TenantModel,
     validate_country,
@@ -481,7 +482,7 @@ class ContactPermission(TenantModel):
         return f"{self.channel}: {self.status}"
 
 
-class PermissionChange(TenantModel):
+class PermissionChange(Attributed, TenantModel):
     """That a permission changed, once: proof of what a contact agreed to and when. Rows are only
     ever added."""
 
@@ -515,4 +516,5 @@ class PermissionChange(TenantModel):
 
 
 # Models of the packages within this app.
+from contacts.history.models import ContactChange  # noqa: E402, F401
 from contacts.segments.models import Segment, SegmentCheck  # noqa: E402, F401

@@ -84,7 +84,8 @@ class ContactPart:
 
     def write(self, contact: Contact, cleaned: Any) -> bool | Collection[str]:
         """Store what `clean` answered, in the caller's transaction. True when anything changed, or
-        the JSON names of what did."""
+        the JSON names of what did: as a mapping with [before, after] where the contact's history is
+        to tell, with None where this part keeps its own."""
         return False
 
     def clean_many(
@@ -112,12 +113,22 @@ class ContactPart:
         batch, which is then written row by row."""
         return {contact.pk for contact, cleaned in rows if self.write(contact, cleaned)}
 
-    def merge(self, merge: Merge) -> None:
+    def merge(self, merge: Merge) -> Mapping[str, Sequence[Any]] | None:
         """Move this part's rows from `merge.absorbed` to `merge.survivor`, noting them as
-        `MergedRow`s."""
+        `MergedRow`s. What of the survivor's JSON changed by it, as `write` tells it."""
+        return None
 
-    def unmerge(self, merge: Merge) -> None:
-        """Put back what `merge` moved."""
+    def unmerge(self, merge: Merge) -> Mapping[str, Sequence[Any]] | None:
+        """Put back what `merge` moved. What of the survivor's JSON changed by it."""
+        return None
+
+    def labels(self, organisation: Organisation) -> Mapping[str, str]:
+        """What people call that of which this part tells the history, by its JSON names."""
+        return {}
+
+    def texts(self, contact: Contact) -> Mapping[str, str]:
+        """What the contact has now of that, as the history has it; without what is unset."""
+        return {}
 
     def redact(self, contact: Contact) -> None:
         """Erase this part's personal data, what its `MergedRow`s remember included."""

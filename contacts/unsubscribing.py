@@ -18,6 +18,8 @@ from django.views.decorators.http import require_http_methods
 
 from contacts import consent
 from contacts.models import Contact
+from crm import actors
+from crm.actors import Actor, Kind
 from organisations.models import Organisation
 
 # As they stand within a sentence.
@@ -34,7 +36,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if link is None or organisation is None:
         raise Http404
     if request.method == "POST":
-        consent.unsubscribe(link)
+        with actors.acting(Actor(Kind.CONTACT, link.contact)):
+            consent.unsubscribe(link)
         done = True
     else:
         done = _has_unsubscribed(link)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,11 +18,19 @@ from contacts.querysets import ContactQuerySet
 from crm.errors import Conflict
 from customfields import filters, services, values
 from customfields.definitions import Parsed
-from customfields.models import VALUE_COLUMNS, CustomFieldValue
+from customfields.models import VALUE_COLUMNS, CustomField, CustomFieldValue
 from customfields.operators import OPERATORS
-from customfields.querysets import held_by
+from customfields.querysets import held_by, held_in
 from customfields.serializers import CustomFieldsField, CustomFieldValuesField, told
 from organisations.models import Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Values to be written to a contact; a new one has none yet."""
+
+    values: Parsed
+    is_new: bool
 
 
 class CustomFieldsPart(ContactPart):
@@ -55,40 +64,57 @@ class CustomFieldsPart(ContactPart):
 
     def clean(
         self, organisation: Organisation, contact: Contact | None, given: Mapping[str, Any]
-    ) -> Parsed:
-        return services.clean(
+    ) -> Wanted:
+        parsed = services.clean(
             organisation=organisation,
             contact_id=contact.pk if contact is not None else None,
             given=_given(given),
         )
+        return Wanted(parsed, is_new=contact is None)
 
     def clean_many(
         self,
         organisation: Organisation,
         rows: Sequence[tuple[Contact | None, Mapping[str, Any]]],
-    ) -> list[Parsed | ValidationError]:
-        return services.clean_many(
+    ) -> list[Wanted | ValidationError]:
+        cleaned = services.clean_many(
             organisation=organisation,
             rows=[
                 (contact.pk if contact is not None else None, _given(given))
                 for contact, given in rows
             ],
         )
+        return [
+            one if isinstance(one, ValidationError) else Wanted(one, is_new=contact is None)
+            for one, (contact, _given_values) in zip(cleaned, rows, strict=True)
+        ]
 
-    def write(self, contact: Contact, cleaned: Parsed) -> Collection[str]:
+    def write(self, contact: Contact, cleaned: Wanted) -> Collection[str]:
         return self.write_many([(contact, cleaned)]).get(contact.pk, ())
 
-    def write_many(self, rows: Sequence[tuple[Contact, Parsed]]) -> Mapping[int, Collection[str]]:
+    def write_many(self, rows: Sequence[tuple[Contact, Wanted]]) -> Mapping[int, Collection[str]]:
         if not rows:
             return {}
-        wanted = {contact.pk: cleaned for contact, cleaned in rows}
-        changed = values.write(rows[0][0].organisation, wanted.items())
-        return {pk: services.changed_names(wanted[pk], ids) for pk, ids in changed.items()}
+        return services.write(
+            rows[0][0].organisation,
+            {contact.pk: wanted.values for contact, wanted in rows},
+            new={contact.pk for contact, wanted in rows if wanted.is_new},
+        )
+
+    # Their history.
+
+    def labels(self, organisation: Organisation) -> Mapping[str, str]:
+        fields = CustomField.objects.for_organisation(organisation).order_by("label", "pk")
+        named = fields.values_list("name", "label")
+        return {services.json_name(name): label for name, label in named}
+
+    def texts(self, contact: Contact) -> Mapping[str, str]:
+        return {services.json_name(one.name): one.text for one in held_by(contact)}
 
     # Merging. The survivor gets copies of what it lacks, so that the absorbed contact's own rows
     # stay as they were, to be its own again. A unique value goes with the copy.
 
-    def merge(self, merge: Merge) -> None:
+    def merge(self, merge: Merge) -> Mapping[str, Sequence[Any]]:
         own = _rows(merge, merge.absorbed)
         lacking = own.exclude(field__in=_rows(merge, merge.survivor).values("field"))
         copies = list(lacking)
@@ -101,8 +127,12 @@ class CustomFieldsPart(ContactPart):
         MergedRow.objects.bulk_create(
             MergedRow(merge=merge, part=self.name, row_id=copy.pk) for copy in copies
         )
+        if not copies:
+            return {}
+        gained = _rows(merge, merge.survivor).filter(pk__in=[copy.pk for copy in copies])
+        return {name: [None, text] for name, text in _texts(gained).items()}
 
-    def unmerge(self, merge: Merge) -> None:
+    def unmerge(self, merge: Merge) -> Mapping[str, Sequence[Any]]:
         copied = MergedRow.objects.filter(merge=merge, part=self.name).values("row_id")
         copies = _rows(merge, merge.survivor).filter(pk__in=copied)
         there = _contents(_rows(merge, merge.survivor))
@@ -113,8 +143,11 @@ class CustomFieldsPart(ContactPart):
             for field in set(copies.values_list("field", flat=True))
             if there.get(field) == own.get(field)
         ]
-        copies.filter(field__in=unchanged).delete()
+        lost = copies.filter(field__in=unchanged)
+        told = {name: [text, None] for name, text in _texts(lost).items()} if unchanged else {}
+        lost.delete()
         self._return_unique_keys(merge)
+        return told
 
     def _return_unique_keys(self, merge: Merge) -> None:
         for row in _rows(merge, merge.absorbed).filter(field__unique=True).select_related("field"):
@@ -197,6 +230,11 @@ def _given(given: Mapping[str, Any]) -> Any:
 
 def _rows(merge: Merge, contact: Contact) -> Any:
     return CustomFieldValue.objects.filter(organisation=merge.organisation_id, contact=contact)
+
+
+def _texts(rows: Any) -> dict[str, str]:
+    """What rows of one contact say, by the names of its JSON."""
+    return {services.json_name(one.name): one.text for one in held_in(rows.with_field())}
 
 
 def _contents(rows: Any) -> dict[int, set[tuple[Any, ...]]]:

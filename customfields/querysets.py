@@ -124,6 +124,11 @@ def held_by(contact: Contact) -> list[HeldValue]:
     rows: Iterable[Any] = contact.custom_field_values.all()
     if "custom_field_values" not in getattr(contact, "_prefetched_objects_cache", {}):
         rows = contact.custom_field_values.with_field()
+    return held_in(rows)
+
+
+def held_in(rows: Iterable[Any]) -> list[HeldValue]:
+    """What rows of one contact say, read `with_field`, in their order."""
     by_field: dict[int, list[Any]] = {}
     for row in rows:
         by_field.setdefault(row.field_id, []).append(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -95,7 +96,13 @@ class CreatedRange(models.Model):
     undone_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["run", "what", "first_id"], name="import_created_range")]
+        indexes = [
+            models.Index(fields=["run", "what", "first_id"], name="import_created_range"),
+            # Which import created this contact? For its history.
+            models.Index(
+                fields=["-first_id"], name="import_created_contact", condition=Q(what="contact")
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.what} {self.first_id}–{self.last_id}"
@@ -124,7 +131,15 @@ class ImportedRow(models.Model):
     undone_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["run", "what", "row_id"], name="imported_row")]
+        indexes = [
+            models.Index(fields=["run", "what", "row_id"], name="imported_row"),
+            # What imports changed of a contact, newest first: its history.
+            models.Index(
+                fields=["row_id", "-settled_at", "-id"],
+                name="imported_contact",
+                condition=Q(what="contact", before__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.what} {self.row_id}"

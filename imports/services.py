@@ -14,7 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crm import causes
+from crm import actors, causes
+from crm.actors import Actor, Kind
 from customfields import services as custom_services
 from customfields import types
 from customfields.definitions import Definitions
@@ -109,7 +110,7 @@ def import_contacts(
     importer = PeopleImporter(organisation, columns, options, is_own=own, dry_run=door.dry_run)
     running = Running(file.source, importer, run, errors, {What.CONTACT: own}, door.progress)
     _say_if_news(organisation, options, door)
-    with causes.quiet(options.backfill):
+    with causes.quiet(options.backfill), actors.acting(_by(run)):
         return running.to_end()
 
 
@@ -138,7 +139,7 @@ def import_activities(
     running = Running(file.source, importer, run, errors, own, door.progress)
     _say_if_news(organisation, options, door)
     # Of history nothing is news: nor the contacts that it brings, nor the segments they enter.
-    with causes.quiet(options.backfill):
+    with causes.quiet(options.backfill), actors.acting(_by(run)):
         return running.to_end()
 
 
@@ -186,6 +187,11 @@ def _open(
         _say_goes_on(run, door)
     _keep_errors_path(run, errors)
     return run, [targets[header] for header in file.source.headers], errors
+
+
+def _by(run: Import | None) -> Actor:
+    """Who brings the rows: the import, and nobody in particular in a dry run."""
+    return Actor(Kind.IMPORT, run.pk, run.file_name) if run is not None else actors.SYSTEM
 
 
 def _unfinished(

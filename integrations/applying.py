@@ -19,7 +19,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crm import causes
+from crm import actors, causes
+from crm.actors import Actor, Kind
 from crm.errors import Conflict, in_words
 from integrations.changes import Change, NotYet
 from integrations.desk import Desk
@@ -122,7 +123,8 @@ def _read(delivery: Delivery) -> list[Change]:
 
 
 def _write(desk: Desk, changes: Sequence[Change]) -> None:
-    with causes.quiet(desk.history):
+    by = Actor(Kind.INTEGRATION, desk.connection.pk, str(desk.connection))
+    with causes.quiet(desk.history), actors.acting(by):
         for change in changes:
             if desk.connection.status == Connection.Status.DISABLED and not change.always:
                 desk.note(_("The connection is switched off."))

@@ -20,6 +20,8 @@ from django.utils.translation import gettext as _
 
 from activities.models import Activity
 from contacts.models import Contact
+from crm import actors
+from crm.actors import Actor, Kind
 from workflows import causes, matching, moves, retries
 from workflows.models import Run, Workflow, WorkflowVersion
 from workflows.moves import Move
@@ -123,7 +125,8 @@ class Batch:
             if stopping():
                 self._give_back(left[position:])
                 return
-            with causes.acting(run.as_cause()):
+            by = Actor(Kind.WORKFLOW, run.workflow_id, run.workflow.name)
+            with causes.acting(run.as_cause()), actors.acting(by):
                 while self.step(run):
                     pass
 

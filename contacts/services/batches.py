@@ -12,6 +12,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from contacts import identity
+from contacts.history import recording
+from contacts.history.recording import Pair
 from contacts.models import Address, Contact, ContactRollup, ContactTag, Tag
 from contacts.parts import PARTS, ContactPart
 from contacts.services import news, tags
@@ -19,11 +21,13 @@ from contacts.services.locks import settling
 from contacts.services.profiles import (
     take_identifiers,
     the_one_of,
+    told_of,
     upsert,
     without_weak_identifiers,
 )
 from contacts.services.values import (
     ADDRESS_COLUMNS,
+    COLUMNS,
     DERIVED,
     Errors,
     Given,
@@ -58,8 +62,9 @@ class _Row:
     contact: Contact | None = None
     holders: Sequence[Contact] = ()
     changed: set[str] = field(default_factory=set)
-    fields: set[str] = field(default_factory=set)
-    """What differs from before, by the names of the JSON."""
+    before: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, Pair | None] = field(default_factory=dict)
+    """What differs from before beside the columns, by the names of the JSON."""
 
     @property
     def target(self) -> Contact:
@@ -69,6 +74,11 @@ class _Row:
     def fresh(self) -> _Row:
         """The row as it was read, for another try."""
         return _Row(self.index, self.given, copy(self.draft), self.keys)
+
+    @property
+    def fields(self) -> set[str]:
+        """The names of all that differs from before."""
+        return news.names(self.changed) | self.told.keys()
 
 
 def upsert_batch(
@@ -180,6 +190,7 @@ def _write_group(
     _write_addresses(organisation, good)
     _write_tags(organisation, good, plan)
     _write_parts(good, cleaned)
+    _keep_history(organisation, good)
     news.updated(
         organisation,
         {row.contact.pk: row.fields for row in good if row.contact is not None and row.fields},
@@ -226,6 +237,7 @@ def _match(
             if row.contact is not None:
                 row.contact.organisation = organisation
                 row.given = without_weak_identifiers(row.given, row.draft, row.contact, row.holders)
+                row.before = {column: getattr(row.contact, column) for column in COLUMNS}
                 row.changed = assign(row.contact, row.given)
         except (ValidationError, Conflict) as error:
             written.append(BatchResult(index=row.index, error=error))
@@ -302,7 +314,6 @@ def _save(organisation: Organisation, rows: Sequence[_Row]) -> None:
         row.target.search_text = identity.search_text(row.target)
         if row.contact is None or not row.changed:
             continue
-        row.fields |= news.names(row.changed)
         columns |= row.changed
         row.contact.updated_at = moment
         changed.append(row.contact)
@@ -335,7 +346,7 @@ def _write_addresses(organisation: Organisation, rows: Sequence[_Row]) -> None:
         there.setdefault(values.pop("contact"), []).append(values)
     different = [pk for pk, row in given.items() if there.get(pk, []) != row.given.addresses]
     for pk in different:
-        given[pk].fields.add("addresses")
+        given[pk].told["addresses"] = [there.get(pk, []), given[pk].given.addresses]
     replaced = [pk for pk in different if pk in there]
     if replaced:
         addresses.filter(contact__in=replaced).delete()
@@ -372,7 +383,7 @@ def _write_tags(organisation: Organisation, rows: Sequence[_Row], plan: _TagPlan
             ContactTag(organisation=organisation, contact=row.target, tag=tag) for tag in missing
         ]
         if dropped or missing:
-            row.fields.add("tags")
+            row.told["tags"] = [[tag.name for tag in dropped], [tag.name for tag in missing]]
         taken_off += [(tag, row.target.pk) for tag in dropped]
     ContactTag.objects.bulk_create(new, ignore_conflicts=True)
     news.tagged(organisation, ((link.tag, link.contact_id) for link in new), added=True)
@@ -388,5 +399,19 @@ def _write_parts(
         wanted = [(row.target, value) for row, value in pairs if row.index in good]
         changed = part.write_many(wanted) if wanted else ()
         for pk in changed:
-            names = changed[pk] if isinstance(changed, Mapping) else [part.name]
-            by_contact[pk].fields.update(names)
+            differs = changed[pk] if isinstance(changed, Mapping) else [part.name]
+            by_contact[pk].told |= told_of(differs)
+
+
+def _keep_history(organisation: Organisation, rows: Sequence[_Row]) -> None:
+    created: dict[int, dict[str, Pair | None]] = {}
+    changed: dict[int, dict[str, Pair | None]] = {}
+    for row in rows:
+        if row.contact is None:
+            columns = recording.columns_of_new(row.draft, COLUMNS)
+            created[row.draft.pk] = {**columns, **row.told}
+        else:
+            columns = recording.columns(row.before, row.contact, row.changed)
+            changed[row.contact.pk] = {**columns, **row.told}
+    recording.created(organisation, created)
+    recording.changed(organisation, changed)

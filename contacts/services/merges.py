@@ -9,6 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from contacts import identity
+from contacts.history import recording
+from contacts.history.recording import Action, Pair
 from contacts.models import (
     Address,
     Contact,
@@ -24,6 +26,7 @@ from contacts.services.locks import settling
 from contacts.services.profiles import redacted, refuse_foreign
 from contacts.services.values import ADDRESS_COLUMNS, COLUMNS
 from contacts.signals import contact_merged, contact_unmerged
+from crm.api.names import camel
 from crm.errors import Conflict
 
 ADDRESSES = "addresses"
@@ -62,16 +65,22 @@ def merge(*, survivor: Contact, absorbed: Contact) -> Merge:
     done = Merge.objects.create(
         organisation_id=survivor.organisation_id, survivor=survivor, absorbed=absorbed
     )
+    had = _columns_of(absorbed)
     _fill(done)
     absorbed.merged_into = survivor
     absorbed.save()  # ahead of the survivor, who may take an identifier from it
     survivor.save()
     done.save()
-    _copy_addresses(done)
-    _copy_tags(done)
+    told = {camel(column): pair for column, pair in done.filled.items()}
+    told |= _copy_addresses(done) | _copy_tags(done)
     _move_invites(done)
     for part in PARTS:
-        part.merge(done)
+        told |= part.merge(done) or {}
+    organisation = survivor.organisation
+    recording.happened(organisation, survivor.pk, Action.MERGED, told, other=absorbed.pk)
+    recording.happened(
+        organisation, absorbed.pk, Action.ABSORBED, _differing(had, absorbed), other=survivor.pk
+    )
     contact_merged.send(Merge, merge=done)
     news.updated(survivor.organisation, [survivor.pk, absorbed.pk])
     return done
@@ -100,15 +109,21 @@ def unmerge(*, survivor: Contact, absorbed: Contact) -> Contact:
         absorbed=absorbed, undone_at=None
     )
     undone.survivor, undone.absorbed = survivor, absorbed
+    had, lacked = _columns_of(survivor), _columns_of(absorbed)
     _empty(undone)
     _return_identifiers(undone)
     absorbed.merged_into = None
     survivor.save()  # ahead of the absorbed one, who may take an identifier back
     absorbed.save()
-    _take_copies_back(undone)
+    told = _differing(had, survivor) | _take_copies_back(undone)
     _return_invites(undone)
     for part in PARTS:
-        part.unmerge(undone)
+        told |= part.unmerge(undone) or {}
+    organisation = survivor.organisation
+    recording.happened(organisation, survivor.pk, Action.UNMERGED, told, other=absorbed.pk)
+    recording.happened(
+        organisation, absorbed.pk, Action.RELEASED, _differing(lacked, absorbed), other=survivor.pk
+    )
     undone.undone_at = timezone.now()
     undone.save()
     contact_unmerged.send(Merge, merge=undone)
@@ -235,7 +250,17 @@ def _return_identifiers(undone: Merge) -> None:
         )
 
 
-def _copy_addresses(done: Merge) -> None:
+def _columns_of(contact: Contact) -> dict[str, Any]:
+    return {column: getattr(contact, column) for column in COLUMNS}
+
+
+def _differing(before: dict[str, Any], contact: Contact) -> dict[str, Pair]:
+    """What became of the columns since they were `before`, as the history takes it."""
+    names = {column for column, value in before.items() if value != getattr(contact, column)}
+    return recording.columns(before, contact, names)
+
+
+def _copy_addresses(done: Merge) -> dict[str, Pair]:
     """The survivor gets the addresses that it does not have; the absorbed contact keeps its own."""
     has = list(done.survivor.addresses.values(*ADDRESS_COLUMNS))
     copies = Address.objects.bulk_create(
@@ -244,9 +269,11 @@ def _copy_addresses(done: Merge) -> None:
         if values not in has
     )
     _note(done, ADDRESSES, [copy.pk for copy in copies])
+    copied = [{column: getattr(copy, column) for column in ADDRESS_COLUMNS} for copy in copies]
+    return {"addresses": [has, has + copied]} if copied else {}
 
 
-def _copy_tags(done: Merge) -> None:
+def _copy_tags(done: Merge) -> dict[str, Pair]:
     """The survivor gets the tags that it does not have, save a segment's: those follow its rule."""
     has = done.survivor.tag_links.values("tag")
     links = done.absorbed.tag_links.exclude(tag__in=has).exclude(tag__kind=Tag.Kind.SEGMENT)
@@ -258,16 +285,26 @@ def _copy_tags(done: Merge) -> None:
     news.tagged(
         done.survivor.organisation, ((copy.tag, done.survivor_id) for copy in copies), added=True
     )
+    return {"tags": [[], [copy.tag.name for copy in copies]]} if copies else {}
 
 
-def _take_copies_back(undone: Merge) -> None:
-    undone.survivor.addresses.filter(pk__in=_noted(undone, ADDRESSES)).delete()
+def _take_copies_back(undone: Merge) -> dict[str, Pair]:
+    told: dict[str, Pair] = {}
+    copied = _noted(undone, ADDRESSES)
+    if copied:
+        addresses = undone.survivor.addresses
+        has = list(addresses.values(*ADDRESS_COLUMNS))
+        if addresses.filter(pk__in=copied).delete()[0]:
+            told["addresses"] = [has, list(addresses.values(*ADDRESS_COLUMNS))]
     links = undone.survivor.tag_links.filter(pk__in=_noted(undone, TAGS))
     tags = [link.tag for link in links.select_related("tag")]
     links.delete()
     news.tagged(
         undone.survivor.organisation, ((tag, undone.survivor_id) for tag in tags), added=False
     )
+    if tags:
+        told["tags"] = [[tag.name for tag in tags], []]
+    return told
 
 
 def _move_invites(done: Merge) -> None:

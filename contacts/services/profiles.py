@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from django.core.exceptions import ValidationError
@@ -10,12 +10,15 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from contacts.history import recording
+from contacts.history.recording import Action, Pair
 from contacts.models import Address, Contact, Merge, ReferralInvite
 from contacts.parts import PARTS, ContactPart
 from contacts.services import news, tags
 from contacts.services.locks import locked, settling
 from contacts.services.values import (
     ADDRESS_COLUMNS,
+    COLUMNS,
     DERIVED,
     Given,
     assign,
@@ -129,9 +132,9 @@ def delete(*, contact: Contact) -> None:
 def redact(*, contact: Contact) -> Contact:
     """Erase the personal data of the contact and of all that was merged into it; answers it.
 
-    Names, identifiers, date of birth, addresses, the addresses on its invites, and what the parts
-    hold go; activities, totals and tags stay. The e-mail and phone are free for others. Sends
-    `contact_redacted`. A second time changes nothing.
+    Names, identifiers, date of birth, addresses, the addresses on its invites, what the history
+    knows of any of it, and what the parts hold go; activities, totals and tags stay. The e-mail and
+    phone are free for others. Sends `contact_redacted`. A second time changes nothing.
     """
     current = locked(contact)
     if current.redacted_at is not None:
@@ -150,6 +153,8 @@ def redact(*, contact: Contact) -> Contact:
         one.addresses.all().delete()
         for part in PARTS:
             part.redact(one)
+    recording.erase(everyone)
+    recording.happened(current.organisation, current.pk, Action.REDACTED, {})
     ReferralInvite.objects.filter(organisation=current.organisation_id).filter(
         contact__in=everyone
     ).update(email_address=None, updated_at=moment)
@@ -222,16 +227,19 @@ def create(draft: Contact, given: Given) -> Contact:
     """Write a contact that nobody's identifiers stand against, with all that was given."""
     cleaned = clean_parts(draft.organisation, None, given)
     draft.save()
-    replace_addresses(draft, given.addresses or [], new=True)
+    told: dict[str, Pair | None] = {**recording.columns_of_new(draft, COLUMNS)}
+    told["addresses"] = replace_addresses(draft, given.addresses or [], new=True)
     if given.tags:
-        tags.replace(draft, given.tags, new=True)
-    write_parts(draft, cleaned)
+        told["tags"] = tags.replace(draft, given.tags, new=True)
+    told |= write_parts(draft, cleaned)
+    recording.created(draft.organisation, {draft.pk: told})
     contacts_created.send(Contact, organisation=draft.organisation, ids=[draft.pk])
     return draft
 
 
 def change(contact: Contact, given: Given) -> bool:
     """Write what was given to a locked contact. True when anything differs from before."""
+    before = {column: getattr(contact, column) for column in COLUMNS}
     changed = assign(contact, given)
     if changed & {"email_address", "phone_number"}:
         require_identifier(contact)
@@ -245,13 +253,16 @@ def change(contact: Contact, given: Given) -> bool:
         if keys:
             take_identifiers(contact, keys)
         contact.save(update_fields=[*changed, "search_text", "updated_at"])
-    fields = news.names(changed)
-    if given.addresses is not None and replace_addresses(contact, given.addresses):
-        fields.add("addresses")
-    if given.tags is not None and tags.replace(contact, given.tags):
-        fields.add("tags")
-    fields |= write_parts(contact, cleaned)
+    told: dict[str, Pair | None] = {}
+    if given.addresses is not None and (pair := replace_addresses(contact, given.addresses)):
+        told["addresses"] = pair
+    if given.tags is not None and (pair := tags.replace(contact, given.tags)):
+        told["tags"] = pair
+    told |= write_parts(contact, cleaned)
+    fields = news.names(changed) | told.keys()
     if fields:
+        told |= recording.columns(before, contact, changed)
+        recording.changed(contact.organisation, {contact.pk: told})
         news.updated(contact.organisation, {contact.pk: fields})
     return bool(fields)
 
@@ -285,6 +296,7 @@ def take_identifiers(contact: Contact, keys: Mapping[str, str]) -> None:
 
 def hand_over(absorbed: Contact, keys: Mapping[str, str]) -> None:
     """Take these identifiers off a merged contact's row; its merge remembers them."""
+    before = {column: getattr(absorbed, column) for column in COLUMNS}
     merge = Merge.objects.filter(organisation=absorbed.organisation_id).get(
         absorbed=absorbed, undone_at=None
     )
@@ -300,33 +312,46 @@ def hand_over(absorbed: Contact, keys: Mapping[str, str]) -> None:
         absorbed.phone_number_country_code = None
     absorbed.save()
     merge.save(update_fields=["moved"])
+    lost = {column for column, value in before.items() if value != getattr(absorbed, column)}
+    told = recording.columns(before, absorbed, lost)
+    recording.changed(absorbed.organisation, {absorbed.pk: told})
 
 
 def replace_addresses(
     contact: Contact, addresses: Sequence[Mapping[str, str]], *, new: bool = False
-) -> bool:
-    """Make these the contact's addresses. True when they differ from what was there."""
+) -> Pair | None:
+    """Make these the contact's addresses. What was there and what is now, where that differs."""
+    there: list[Mapping[str, str]] = []
     if new and not addresses:
-        return False
+        return None
     if not new:
         there = list(contact.addresses.values(*ADDRESS_COLUMNS))
         if there == list(addresses):
-            return False
+            return None
         contact.addresses.all().delete()
     Address.objects.bulk_create(
         Address(organisation_id=contact.organisation_id, contact=contact, **address)
         for address in addresses
     )
-    return True
+    return [there, list(addresses)]
 
 
-def write_parts(contact: Contact, cleaned: Sequence[tuple[ContactPart, Any]]) -> set[str]:
-    """Let the parts write what they cleaned. Answers the names of what differs from before."""
-    names: set[str] = set()
+def write_parts(
+    contact: Contact, cleaned: Sequence[tuple[ContactPart, Any]]
+) -> dict[str, Pair | None]:
+    """Let the parts write what they cleaned. Answers what differs from before, by name."""
+    told: dict[str, Pair | None] = {}
     for part, wanted in cleaned:
         differs = part.write(contact, wanted)
-        names |= ({part.name} if differs else set()) if isinstance(differs, bool) else {*differs}
-    return names
+        if isinstance(differs, bool):
+            differs = [part.name] if differs else ()
+        told |= told_of(differs)
+    return told
+
+
+def told_of(differs: Collection[str]) -> dict[str, Pair | None]:
+    """What a part answers of what differs, as the history takes it."""
+    return {**differs} if isinstance(differs, Mapping) else dict.fromkeys(differs)
 
 
 def refuse_foreign(contact: Contact, other: Contact) -> None:

@@ -9,6 +9,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from contacts import identity
+from contacts.history import recording
+from contacts.history.recording import Pair
 from contacts.models import Contact, ContactTag, Tag
 from contacts.querysets import ContactQuerySet
 from contacts.services import news
@@ -91,13 +93,14 @@ def untag(*, contacts: Contact | ContactQuerySet, name: str, kind: str = Tag.Kin
 
 
 def _told(organisation: Organisation, tag: Tag, ids: Sequence[int], *, added: bool) -> None:
+    recording.tagged(organisation, tag, ids, added=added)
     news.updated(organisation, dict.fromkeys(ids, frozenset({"tags"})))
     news.tagged(organisation, ((tag, pk) for pk in ids), added=added)
 
 
-def replace(contact: Contact, names: Sequence[str], *, new: bool = False) -> bool:
+def replace(contact: Contact, names: Sequence[str], *, new: bool = False) -> Pair | None:
     """Make these the tags that people put on the contact; those that follow a rule, and those that
-    a workflow put on, stay. True when anything changed.
+    a workflow put on, stay. The names of those taken off and of those put on, if any were.
 
     Raises ValidationError for a tag that follows a rule and that the contact does not carry.
     """
@@ -105,6 +108,7 @@ def replace(contact: Contact, names: Sequence[str], *, new: bool = False) -> boo
     has = {} if new else {tag.key: tag for tag in contact.tags.all()}
     lost = dropped(has, wanted)
     missing = {key: name for key, name in wanted.items() if key not in has}
+    added: dict[str, Tag] = {}
     if lost:
         contact.tag_links.filter(tag__in=lost).delete()
     if missing:
@@ -119,7 +123,9 @@ def replace(contact: Contact, names: Sequence[str], *, new: bool = False) -> boo
         )
         news.tagged(contact.organisation, ((tag, contact.pk) for tag in added.values()), added=True)
     news.tagged(contact.organisation, ((tag, contact.pk) for tag in lost), added=False)
-    return bool(lost or missing)
+    if not lost and not missing:
+        return None
+    return [[tag.name for tag in lost], [tag.name for tag in added.values()]]
 
 
 def dropped(carried: Mapping[str, Tag], wanted: Container[str]) -> list[Tag]:

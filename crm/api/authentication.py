@@ -16,6 +16,9 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
+from crm import actors
+from crm.actors import Actor, Kind
+
 if TYPE_CHECKING:
     from organisations.models import ApiKey, Organisation
 
@@ -45,6 +48,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         key = self._find(secret)
         _enter(request, key.organisation)
+        actors.enter(Actor(Kind.KEY, key.pk, key.name))
         return AnonymousUser(), key
 
     def authenticate_header(self, request: Request) -> str:

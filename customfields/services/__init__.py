@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from customfields.services.arranging import place, place_group, rename_group
 from customfields.services.contents import (
-    changed_names,
     clean,
     clean_many,
+    json_name,
     set_values,
     set_values_bulk,
+    write,
 )
 from customfields.services.fields import archive, change, define, remove, unarchive
 
 __all__ = [
     "archive",
     "change",
-    "changed_names",
     "clean",
     "clean_many",
     "define",
+    "json_name",
     "place",
     "place_group",
     "remove",
@@ -31,4 +32,5 @@ __all__ = [
     "set_values",
     "set_values_bulk",
     "unarchive",
+    "write",
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from contacts.history import recording
+from contacts.history.recording import Pair
 from contacts.models import Contact
 from contacts.services import news
 from contacts.services.locks import locked, settling
@@ -154,17 +156,16 @@ def set_values(*, contact: Contact, values: Mapping[str, Any]) -> bool:
 
     Two at once take turns. A contact that was merged meanwhile is changed where it is now. Raises
     ValidationError by `custom_fields.NAME`, with nothing written; DoesNotExist for a contact that
-    is gone; Conflict for a redacted one. Seven queries for any number of plain values.
+    is gone; Conflict for a redacted one. Nine queries for any number of plain values.
     """
     current = locked(contact)
     if current.redacted_at is not None:
         raise redacted(current)
     parsed = clean(organisation=current.organisation, contact_id=current.pk, given=values)
-    changed = storage.write(current.organisation, [(current.pk, parsed)])
-    news.updated(
-        current.organisation, {pk: changed_names(parsed, ids) for pk, ids in changed.items()}
-    )
-    return bool(changed)
+    told = write(current.organisation, {current.pk: parsed})
+    recording.changed(current.organisation, told)
+    news.updated(current.organisation, told)
+    return bool(told)
 
 
 @transaction.atomic
@@ -174,17 +175,50 @@ def set_values_bulk(
     """Write parsed values, as `clean_many` or `Definitions.parse` answered them, to many contacts
     by id; None clears. Answers the ids of those that changed, whose `updatedAt` moves.
 
-    Five statements at most, however many contacts. Raises IntegrityError when a unique value was
+    Seven statements at most, however many contacts. Raises IntegrityError when a unique value was
     taken meanwhile: nothing is written then, and `clean_many` says whose it is.
     """
+    told = write(organisation, values)
+    recording.changed(organisation, told)
+    news.updated(organisation, told)
+    return set(told)
+
+
+def write(
+    organisation: Organisation,
+    values: Mapping[int, Mapping[CustomField, Any]],
+    *,
+    new: Collection[int] = (),
+) -> dict[int, dict[str, Pair]]:
+    """Write parsed values to contacts by id, and nothing else: the callers tell of it.
+
+    Answers what differs from before, as `{id: {name of the JSON: [before, after]}}`, texts. One
+    query to know what was there, for contacts that are not `new`, and those of `values.write`.
+    """
+    old = [pk for pk, wanted in values.items() if wanted and pk not in new]
+    fields = {field for pk in old for field in values[pk]}
+    there = current_values(organisation, old, fields) if old else {}
     changed = storage.write(organisation, values.items())
-    news.updated(organisation, {pk: changed_names(values[pk], ids) for pk, ids in changed.items()})
-    return set(changed)
+    return {
+        pk: {
+            json_name(field.name): [
+                _text(field, there.get(pk, {}).get(field.pk)),
+                _text(field, value),
+            ]
+            for field, value in values[pk].items()
+            if field.pk in ids
+        }
+        for pk, ids in changed.items()
+    }
 
 
-def changed_names(fields: Iterable[CustomField], ids: Collection[int]) -> set[str]:
-    """Those of `fields` whose ids these are, as the contact's JSON names them."""
-    return {f"customFields.{field.name}" for field in fields if field.pk in ids}
+def json_name(name: str) -> str:
+    """A field's name as news and the history of contacts call it."""
+    return f"customFields.{name}"
+
+
+def _text(field: CustomField, value: Any) -> str | None:
+    return None if value is None else field.kind.text(value)
 
 
 def typed_values(contact: Contact) -> dict[str, Any]:

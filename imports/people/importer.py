@@ -12,6 +12,7 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from contacts import services
+from contacts.history import recording
 from contacts.identity import fold, full_name
 from contacts.models import Contact, ContactRollup
 from contacts.services.profiles import redacted, the_one_of, without_weak_identifiers
@@ -425,7 +426,7 @@ class PeopleRows:
         # Not in the transaction below: when the service refuses the row, what the rows before it
         # changed stays.
         self._book.flush()
-        with transaction.atomic():
+        with transaction.atomic(), recording.kept_elsewhere():
             return self._ask_service(row)
 
     def _ask_service(self, row: CarefulRow) -> tuple[Person, Outcome]:

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
+from contacts.history.models import ContactChange
 from contacts.models import (
     Address,
     Contact,
@@ -32,6 +33,7 @@ _ITS_OWN: dict[str, type[models.Model]] = {
     "addresses": Address,
     "tag_links": ContactTag,
     "custom_field_values": CustomFieldValue,
+    "history": ContactChange,
 }
 
 

@@ -79,17 +79,17 @@ def test_reading_one(api: Any, count: Callable[..., int]) -> None:
 
 
 def test_creating_one(api: Any, count: Callable[..., int]) -> None:
-    # Find; insert; insert the totals; what stands beside.
-    assert count(api.post, "/contacts", {"emailAddress": "a@example.com"}) == 4
+    # Find; insert; insert the totals, and the history; what stands beside.
+    assert count(api.post, "/contacts", {"emailAddress": "a@example.com"}) == 5
 
 
 def test_updating_one(api: Any, count: Callable[..., int]) -> None:
     (pk,) = fill(api, 1)
 
-    # Read; lock; update; touch the totals; read them, and what stands beside.
-    assert count(api.patch, f"/contacts/{pk}", {"firstName": "A"}) == 4 + READ
+    # Read; lock; update; the history; touch the totals; read them, and what stands beside.
+    assert count(api.patch, f"/contacts/{pk}", {"firstName": "A"}) == 5 + READ
     # A new e-mail: is it another's?
-    assert count(api.patch, f"/contacts/{pk}", {"emailAddress": "b@example.com"}) == 5 + READ
+    assert count(api.patch, f"/contacts/{pk}", {"emailAddress": "b@example.com"}) == 6 + READ
     # Nothing differs: read; lock; read it back.
     assert count(api.patch, f"/contacts/{pk}", {"firstName": "A"}) == 2 + READ
 
@@ -104,6 +104,6 @@ def test_a_batch_costs_no_more_for_more_rows(api: Any, count: Callable[..., int]
         }
 
     fill(api, 1)
-    # Find; look up the tags; insert contacts, totals, links.
-    assert count(api.post, "/contacts/batch", rows(2)) == 5
-    assert count(api.post, "/contacts/batch", rows(30)) == 5
+    # Find; look up the tags; insert contacts, totals, links, the history.
+    assert count(api.post, "/contacts/batch", rows(2)) == 6
+    assert count(api.post, "/contacts/batch", rows(30)) == 6
