@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -33,6 +34,11 @@ LONGEST_WAIT = 20.0
 """Seconds that a retry is waited for here; when the other side asks for more, the work is put off
 and the worker goes on with something else."""
 LARGEST = 64 * 1024 * 1024
+
+
+class Unauthorised(NotUnderstood):
+    """The credentials are refused (401)."""
+
 
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -82,9 +88,14 @@ class Client:
     retries; NotUnderstood when it refuses (401, 404, …), which trying again would not mend."""
 
     def __init__(
-        self, base: str, headers: Mapping[str, str] | None = None, pace: Pace | None = None
+        self,
+        base: str,
+        headers: Mapping[str, str] | None = None,
+        pace: Pace | None = None,
+        attempts: int = ATTEMPTS,
     ) -> None:
         self.base = base if base.endswith("/") else f"{base}/"
+        self._attempts = attempts
         self._pace = pace
         self._http = httpx2.Client(
             headers=dict(headers or {}), timeout=TIMEOUT, trust_env=False, follow_redirects=False
@@ -109,12 +120,12 @@ class Client:
                 _("The next page is on another host: %(url)s.") % {"url": url[:200]}
             )
         kwargs = {name: value for name, value in kwargs.items() if value is not None}
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self._attempts):
             wait, reason = self._try(method, url, kwargs)
             if isinstance(reason, Answer):
                 return reason
             pause = wait if wait is not None else 0.5 * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - not a secret
-            if attempt == ATTEMPTS - 1 or pause > LONGEST_WAIT:
+            if attempt == self._attempts - 1 or pause > LONGEST_WAIT:
                 raise Asleep(reason, timedelta(seconds=wait) if wait is not None else None)
             time.sleep(pause)
         raise AssertionError("unreachable")
@@ -135,6 +146,8 @@ class Client:
             }
         if response.status_code in _AGAIN:
             return retry_after(response.headers.get("retry-after")), _status(url, response)
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            raise Unauthorised(_status(url, response))
         if not response.is_success:
             raise NotUnderstood(_status(url, response))
         headers = {name.lower(): value for name, value in response.headers.items()}

@@ -214,6 +214,7 @@ def _clean_credentials(kind: Source, given: Mapping[str, str]) -> dict[str, str]
             errors[name] = _("This cannot be a credential.")
     if errors:
         raise ValidationError(errors)
+    kind.check(tidy)
     return tidy
 
 

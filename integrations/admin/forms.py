@@ -55,7 +55,9 @@ def form_of(kind: Source, connection: Connection | None) -> type[ConnectionForm]
     secrets = connection.known_secrets if connection is not None else {}
     options = connection.options if connection is not None else {}
     fields: dict[str, Any] = {
-        f"{CREDENTIAL}{one.name}": _credential_field(one, secrets) for one in kind.credentials
+        f"{CREDENTIAL}{one.name}": _credential_field(one, secrets)
+        for one in kind.credentials
+        if one.asked
     }
     fields |= {
         f"{FORGET}{one.name}": forms.BooleanField(

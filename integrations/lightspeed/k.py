@@ -135,6 +135,9 @@ class KSeries(Source):
 
     # Asking
 
+    def may_ask(self, credentials: Mapping[str, str]) -> bool:
+        return bool(credentials.get("access_token"))
+
     def test(self, connection: Connection) -> str:
         day = datetime.now(UTC)
         query = {"from": (day - timedelta(days=1)).isoformat(), "to": day.isoformat()}

@@ -18,6 +18,8 @@ from contacts.consent import Channel, Status, Wanted
 from integrations import reading
 from integrations.changes import Change, Fact, ObjectIs, Person, moment_version
 from integrations.client import Client
+from integrations.lightspeed import tokens
+from integrations.lightspeed.tokens import TokenClient
 from integrations.sources.base import (
     API_URL,
     CURRENCY,
@@ -45,7 +47,11 @@ class RSeries(Source):
     label = "Lightspeed R-Series"
     credentials = (
         Credential("account_id", gettext_lazy("Account id"), secret=False),
-        Credential("access_token", gettext_lazy("Access token")),
+        tokens.ACCESS_TOKEN,
+        tokens.REFRESH_TOKEN,
+        tokens.CLIENT_ID,
+        tokens.CLIENT_SECRET,
+        tokens.RENEW_AT,
         API_URL,
     )
     options = (CURRENCY,)
@@ -60,6 +66,12 @@ class RSeries(Source):
         if not account.isdecimal():
             raise ValidationError({"account_id": _("Give the account's number.")})
         return account
+
+    def check(self, credentials: Mapping[str, str]) -> None:
+        if not tokens.may_ask(credentials):
+            raise ValidationError(
+                {"access_token": _("Enter an access token, or what it is renewed with.")}
+            )
 
     def read(self, topic: str, body: Any, connection: Connection) -> Iterable[Change]:
         raise NotUnderstood(_("Lightspeed R-Series calls nobody."))
@@ -94,10 +106,11 @@ class RSeries(Source):
 
     def _client(self, connection: Connection) -> Client:
         secrets = connection.secrets
-        base = secrets.get("api_url") or "https://api.lightspeedapp.com"
-        return Client(
-            f"{base}/API/V3/Account/{secrets['account_id']}/",
-            headers={"authorization": f"Bearer {secrets['access_token']}"},
+        own = secrets.get("api_url")
+        return TokenClient(
+            connection,
+            f"{own or 'https://api.lightspeedapp.com'}/API/V3/Account/{secrets['account_id']}/",
+            f"{own or 'https://cloud.lightspeedapp.com'}/auth/oauth/token",
         )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urljoin
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -34,6 +34,8 @@ from integrations.changes import (
     moment_version,
 )
 from integrations.client import Client
+from integrations.lightspeed import tokens
+from integrations.lightspeed.tokens import TokenClient
 from integrations.sources.base import (
     API_URL,
     CURRENCY,
@@ -59,6 +61,7 @@ SALE = "sale"
 FINAL = frozenset({"CLOSED", "ONACCOUNT_CLOSED", "LAYBY_CLOSED", "DISPATCHED_CLOSED"})
 VOIDED = "VOIDED"
 WALK_IN = "WALKIN"
+UNSIGNED = "none"
 API_VERSION = "2.0"
 PAGE = 200
 
@@ -90,7 +93,10 @@ class XSeries(Source):
             help=gettext_lazy("Without one, webhooks are taken by their address alone."),
         ),
         PREVIOUS_SECRET,
-        Credential("access_token", gettext_lazy("Access token"), required=False),
+        tokens.ACCESS_TOKEN,
+        tokens.REFRESH_TOKEN,
+        tokens.CLIENT_ID,
+        tokens.RENEW_AT,
         API_URL,
     )
     options = (
@@ -105,6 +111,7 @@ class XSeries(Source):
                 ("raw/base64", gettext_lazy("Whole body, base 64")),
                 ("payload/hex", gettext_lazy("Payload, hexadecimal")),
                 ("payload/base64", gettext_lazy("Payload, base 64")),
+                (UNSIGNED, gettext_lazy("None: the webhooks are typed in by hand")),
             ),
         ),
     )
@@ -132,12 +139,12 @@ class XSeries(Source):
         if prefix and prefix != self.account(secrets):
             raise Forged(_("The delivery is of another retailer."))
         names = (self.signed_by, PREVIOUS_SECRET.name)
-        if not any(secrets.get(name) for name in names):
+        pinned = connection.options.get("signature", "any")
+        if pinned == UNSIGNED or not any(secrets.get(name) for name in names):
             return super().verify(hook, connection)
         match = _SIGNATURE.search(hook.header("x-signature"))
         if match is None:
             raise Forged(_("The signature is missing."))
-        pinned = connection.options.get("signature", "any")
         matched = ""
         for way, message in (("raw", hook.raw), ("payload", fields.get("payload", "").encode())):
             for encoding, spell in (("hex", binascii.hexlify), ("base64", base64.b64encode)):
@@ -172,6 +179,9 @@ class XSeries(Source):
         return [Nothing(_("The topic %(topic)s says nothing to us.") % {"topic": topic or "–"})]
 
     # Asking
+
+    def may_ask(self, credentials: Mapping[str, str]) -> bool:
+        return tokens.may_ask(credentials)
 
     def test(self, connection: Connection) -> str:
         answer = reading.mapping(self._client(connection).get("retailer").json())
@@ -208,11 +218,9 @@ class XSeries(Source):
 
     def _client(self, connection: Connection) -> Client:
         secrets = connection.secrets
-        if not secrets.get("access_token"):
-            raise NotUnderstood(_("Enter an access token to fetch from Lightspeed."))
         base = secrets.get("api_url")
         base = base or f"https://{self.account(secrets)}.retail.lightspeed.app/api/{API_VERSION}"
-        return Client(base, headers={"authorization": f"Bearer {secrets['access_token']}"})
+        return TokenClient(connection, base, urljoin(f"{base}/", "../1.0/token"))
 
 
 def _signature(message: bytes, spell: Callable[[bytes], bytes], key: bytes) -> bytes:

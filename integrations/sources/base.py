@@ -144,13 +144,15 @@ def without(value: Any, names: frozenset[str]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Something that whoever connects has to enter. What is not `secret` is shown again."""
+    """Something that whoever connects has to enter. What is not `secret` is shown again; what is
+    not `asked` for is the source's own to keep."""
 
     name: str
     label: str | Promise
     secret: bool = True
     required: bool = True
     help: str | Promise = ""
+    asked: bool = True
 
 
 PREVIOUS_SECRET = Credential(
@@ -235,6 +237,9 @@ class Source:
         """What tells this account from another of the same system: `namespace`'s second half. By
         default what the first credential says. Raises ValidationError by credential."""
         return credentials[self.credentials[0].name][:80]
+
+    def check(self, credentials: Mapping[str, str]) -> None:
+        """Look at the credentials together. Raises ValidationError by credential."""
 
     def namespace(self, credentials: Mapping[str, str]) -> str:
         """What its activities have as `source`."""
