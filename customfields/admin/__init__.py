@@ -1,5 +1,5 @@
 """Custom fields in the admin: their definitions, and their share of a contact's pages."""
 
-from customfields.admin import definitions, panel
+from customfields.admin import definitions, panel, uses
 
-__all__ = ["definitions", "panel"]
+__all__ = ["definitions", "panel", "uses"]

@@ -6,7 +6,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -19,7 +20,8 @@ from unfold.widgets import (
 from crm.admin.base import OrganisationAdmin, OrganisationInline
 from crm.admin.forms import ServiceForm, ServiceFormSet
 from crm.admin.unfold import display
-from customfields import services
+from customfields import services, uses
+from customfields.admin import board, impacts
 from customfields.models import CustomField, CustomFieldOption, CustomFieldValue
 from customfields.types import TYPES
 from customfields.types.base import shown
@@ -81,7 +83,7 @@ class OptionForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript whe
 
     class Meta:
         model = CustomFieldOption
-        fields = ("value", "label", "position")
+        fields = ("value", "label", "color", "position")
 
     def _post_clean(self) -> None:
         """Nothing is checked here."""
@@ -98,7 +100,7 @@ class OptionInline(OrganisationInline):
     model = CustomFieldOption
     form = OptionForm
     formset = OptionFormSet
-    fields = ("value", "label", "position")
+    fields = ("value", "label", "color", "position")
     ordering = ("position", "id")
     ordering_field = "position"
     hide_ordering_field = True
@@ -131,6 +133,45 @@ class CustomFieldAdmin(OrganisationAdmin):
             "unique": "!['Boolean', 'Textarea', 'Multi select'].includes(type)",
         }.items()
     }
+
+    change_form_after_template = "admin/customfields/impact_slot.html"
+    change_form_outer_after_template = "admin/customfields/uses.html"
+
+    class Media:
+        js = ("regulars/fields.js",)
+        css = {"all": ("regulars/fields.css",)}
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        own = [
+            path("arrange/", view(self.arrange), name="customfields_customfield_arrange"),
+            path("<int:pk>/impact/", view(self.impact), name="customfields_customfield_impact"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def arrange(self, request: HttpRequest) -> HttpResponse:
+        return board.arrange(self, request)
+
+    def impact(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return impacts.show(self, request, str(pk))
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The board; a list where the address asks for one, by a search or an order."""
+        context = {} if request.GET or request.POST else board.board_context(self, request)
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        field = kwargs.get("obj")
+        if field is not None:
+            context["uses"] = [
+                {**use._asdict(), "may": request.user.has_perm(use.permission)}
+                for use in uses.of(field)
+            ]
+            refused = getattr(request, "refused", None)
+            context |= impacts.of_refused(self, refused, field)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @display(description=gettext_lazy("type"))
     def kind_label(self, obj: CustomField) -> str:
@@ -174,7 +215,11 @@ class CustomFieldAdmin(OrganisationAdmin):
             archived = form.cleaned_data["archived"]
             values["archived_at"] = timezone.now() if archived else None
         options = [
-            {"value": row["value"] or "", "label": row["label"] or None}
+            {
+                "value": row["value"] or "",
+                "label": row["label"] or None,
+                "color": row["color"] or "",
+            }
             for formset in formsets
             for row in formset.rows()
         ]
@@ -184,6 +229,7 @@ class CustomFieldAdmin(OrganisationAdmin):
             return services.define(organisation=organisation, options=options, **values)
         if any(formset.is_changed for formset in formsets):
             values["options"] = options
+        impacts.refuse_unaccepted(obj, values, accepted=impacts.ACCEPT in request.POST)
         return services.change(field=obj, values=values)
 
     def erase(self, request: HttpRequest, obj: CustomField) -> None:

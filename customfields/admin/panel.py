@@ -41,7 +41,9 @@ class CustomFieldsPanel(ContactPanel):
             assert organisation is not None
             fields = CustomField.objects.for_organisation(organisation).active()
             options = CustomFieldOption.objects.across_organisations().order_by("position", "id")
-            fields = fields.order_by("position", "pk").prefetch_related(Prefetch("options", options))
+            fields = fields.order_by("position", "pk").prefetch_related(
+                Prefetch("options", options)
+            )
             known = list(fields)
             request.custom_fields = known  # type: ignore[attr-defined]
         return cast("list[CustomField]", known)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
-from django.db.models import CharField, Exists, F, Max, OuterRef
+from django.db.models import CharField, F, Max
 from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -21,7 +21,7 @@ from django.utils.translation import ngettext
 from contacts.models import Contact
 from contacts.services import news
 from crm.errors import Conflict
-from customfields import patterns
+from customfields import impact, patterns
 from customfields import values as storage
 from customfields.models import CustomField, CustomFieldOption, CustomFieldValue
 from customfields.types import TYPES
@@ -480,14 +480,7 @@ def _refuse_loss_of_options(field: CustomField, chosen: Sequence[Choice]) -> Non
 
 
 def _refuse_lacking(field: CustomField) -> None:
-    has = CustomFieldValue.objects.across_organisations().filter(
-        field=field, contact=OuterRef("pk")
-    )
-    lacking = (
-        Contact.objects.filter(organisation=field.organisation_id)
-        .current()
-        .filter(~Exists(has), redacted_at=None)
-    )
+    lacking = impact.lacking(field)
     number = lacking.count()
     if number:
         ids = _first_ids(lacking.values_list("pk", flat=True))
