@@ -28,6 +28,7 @@ PERSON = "person"
 """The kind of `ObjectState` of a person."""
 IDENTIFYING = ("email_address", "phone_number")
 TAGS = "tags"
+CUSTOM = "customFields"
 
 RELAYS = (
     "guest.booking.com",
@@ -72,7 +73,7 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
         # A profile that was deleted there identifies nobody any more.
         state, person = None, replace(person, external_id=None)
     known = dict(state.fields) if state is not None else {}
-    values = _usable(desk, dict(person.values))
+    values = _usable(desk, _apart(person.values))
     relay = person.relay
     if is_relay(values.get("email_address")):
         relay = values.pop("email_address")
@@ -133,6 +134,25 @@ def write_permissions(
         services.update(contact=contact, values={consent.KEY: news})
 
 
+def _apart(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with each custom field by itself (`customFields.diet`): it has a version of its
+    own as any other value."""
+    custom = {f"{CUSTOM}.{name}": value for name, value in values.get(CUSTOM, {}).items()}
+    return {name: value for name, value in values.items() if name != CUSTOM} | custom
+
+
+def _together(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As the services of contacts take what `_apart` told."""
+    told: dict[str, Any] = {}
+    for name, value in values.items():
+        first, _dot, field = name.partition(".")
+        if first == CUSTOM:
+            told.setdefault(CUSTOM, {})[field] = value
+        else:
+            told[name] = value
+    return told
+
+
 def _may_write(contact: Contact, name: str, version: int | None, known: int | None) -> bool:
     if version is None:
         return not _is_set(contact, name)
@@ -146,6 +166,10 @@ def _is_newest(version: int | None, known: int | None) -> bool:
 def _is_set(contact: Contact, name: str) -> bool:
     if name == "addresses":
         return contact.addresses.exists()
+    if name.startswith(f"{CUSTOM}."):
+        return contact.custom_field_values.filter(
+            field__name=name.removeprefix(f"{CUSTOM}.")
+        ).exists()
     return bool(getattr(contact, name, None))
 
 
@@ -227,8 +251,8 @@ def _create(desk: Desk, values: Mapping[str, Any], person: Person) -> Contact | 
         name = f"{desk.source.label} {person.external_id}"
         if not any(given.get(column) for column in ("name", "first_name", "last_name")):
             given["name"] = name
-        return services.introduce(organisation=desk.organisation, values=given)
-    contact, _new = services.upsert(organisation=desk.organisation, values=given)
+        return services.introduce(organisation=desk.organisation, values=_together(given))
+    contact, _new = services.upsert(organisation=desk.organisation, values=_together(given))
     return contact
 
 
@@ -249,7 +273,7 @@ def _update(desk: Desk, contact: Contact, values: dict[str, Any]) -> Contact:
     if not values:
         return contact
     try:
-        return services.update(contact=contact, values=values)
+        return services.update(contact=contact, values=_together(values))
     except Conflict as error:
         desk.note(str(error))
         return contact
