@@ -5,7 +5,11 @@ class ImportsConfig(AppConfig):
     name = "imports"
 
     def ready(self) -> None:
+        from contacts.history import reading
         from contacts.parts import register
+        from imports import past
         from imports.part import ImportsPart
 
         register(ImportsPart())
+        for one in (past.Changed(), past.Created(), past.Undone()):
+            reading.register(one)

@@ -10,6 +10,7 @@ from contacts.services.batches import upsert_batch
 from contacts.services.invites import create_invite, update_invite
 from contacts.services.merges import merge, unmerge
 from contacts.services.profiles import delete, introduce, redact, update, upsert
+from contacts.services.restoring import put_back
 from contacts.services.tags import create_tag, delete_tag, tag, untag
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "delete_tag",
     "introduce",
     "merge",
+    "put_back",
     "redact",
     "tag",
     "unmerge",

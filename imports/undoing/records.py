@@ -143,11 +143,11 @@ def changes(run: Import, what: str, ids: Iterable[int]) -> dict[int, Change]:
     for pk, before, *moments in rows.order_by("pk").values_list(*columns):
         if before is not None:
             earlier = found[pk].before if pk in found else {}
-            found[pk] = Change(_composed(earlier, before), Mark(*moments))
+            found[pk] = Change(composed(earlier, before), Mark(*moments))
     return found
 
 
-def _composed(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+def composed(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
     """Two changes of a row as one: what was before the first, and what is after the second."""
     composed = {**later, **earlier}
     for what in later.keys() & earlier.keys() - {"at"}:
