@@ -12,3 +12,10 @@ class DeskConfig(AppConfig):
     name = "desk"
     verbose_name = _("Desk")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register what hangs on a contact."""
+        from contacts import parts
+        from desk.part import DeskPart
+
+        parts.register(DeskPart())

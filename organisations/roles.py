@@ -49,6 +49,8 @@ _READ_ONLY = _all(
     "integrations.delivery",
     "integrations.webhookendpoint",
     "integrations.webhookdelivery",
+    "desk.note",
+    "desk.task",
     actions=["view"],
 )
 _STAFF = (
@@ -57,6 +59,7 @@ _STAFF = (
         "contacts.contact",
         "contacts.referralinvite",
         "activities.activity",
+        "desk.task",
         actions=["add", "change"],
     )
     | _all(
@@ -65,7 +68,8 @@ _STAFF = (
         "activities.tablereservation",
         actions=["change"],
     )
-    | {"contacts.add_tag", "rewards.redeem_credit", "workflows.change_alert"}
+    # One's own notes may be changed and deleted by whoever may write any.
+    | {"contacts.add_tag", "desk.add_note", "rewards.redeem_credit", "workflows.change_alert"}
 )
 _MANAGER = (
     _STAFF
@@ -80,6 +84,8 @@ _MANAGER = (
         "imports.import",
         "workflows.workflow",
         "integrations.connection",
+        "desk.note",
+        "desk.task",
     )
     | _all("workflows.messagesettings", actions=["view", "add", "change"])
     | {
