@@ -18,7 +18,7 @@ from rest_framework.serializers import BaseSerializer
 from contacts import details, services
 from contacts.filtersets import ContactFilterSet, ReferralInviteFilterSet, TagFilterSet
 from contacts.models import Contact, ContactRollup, ReferralInvite, Tag
-from contacts.parts import PARTS
+from contacts.parts import PARTS, ContactPart
 from contacts.querysets import ContactQuerySet
 from contacts.serializers import (
     ChangeReferralInviteSerializer,
@@ -32,6 +32,7 @@ from crm.api import batches
 from crm.api.ordering import Ordering, Phase, Term, by, unset_last_by
 from crm.api.schema import BATCH_ANSWER
 from crm.api.viewsets import OrganisationViewSet
+from organisations.models import Organisation
 
 
 def by_total(path: str) -> Callable[[bool], Ordering]:
@@ -63,6 +64,24 @@ def by_name(descending: bool) -> Ordering:
         ]
 
     return Ordering("-name" if descending else "name", phases)
+
+
+def by_part(part: ContactPart, organisation: Organisation, name: str) -> Callable[[bool], Ordering]:
+    """By something that a part knows, such as `customField.visits`; contacts that lack it come
+    last. The part must know the name."""
+
+    def ordering(descending: bool) -> Ordering:
+        def phases(contacts: Any) -> list[Phase]:
+            sorting = part.sorting(contacts, organisation, name)
+            assert sorting is not None
+            return [
+                Phase(sorting.having, [Term(sorting.path, descending)], sorting.tie),
+                Phase(sorting.lacking, [Term("pk", True)]),
+            ]
+
+        return Ordering(f"{'-' if descending else ''}{name}", phases)
+
+    return ordering
 
 
 ORDERS_OF_TOTALS = frozenset(
@@ -170,18 +189,8 @@ class ContactViewSet(OrganisationViewSet[Contact]):
         everyone = Contact.objects.for_organisation(self.organisation)
         for part in PARTS:
             if part.sorting(everyone, self.organisation, name) is not None:
-                return self._by_part(part, name, descending)
+                return by_part(part, self.organisation, name)(descending)
         return None
-
-    def _by_part(self, part: Any, name: str, descending: bool) -> Ordering:
-        def phases(contacts: Any) -> list[Phase]:
-            sorting = part.sorting(contacts, self.organisation, name)
-            return [
-                Phase(sorting.having, [Term(sorting.path, descending)], sorting.tie),
-                Phase(sorting.lacking, [Term("pk", True)]),
-            ]
-
-        return Ordering(f"{'-' if descending else ''}{name}", phases)
 
     # Writing.
 

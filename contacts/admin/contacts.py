@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from contacts import rollups, services
-from contacts.admin import bulk, merging
+from contacts.admin import bulk, columns, merging
 from contacts.admin.filters import (
     KindFilter,
     LastInteractionFilter,
@@ -38,6 +38,7 @@ from contacts.services.values import COLUMNS
 from contacts.views import by_name, by_total
 from crm import money
 from crm.admin.base import OrganisationAdmin, link
+from crm.admin.columns import Column
 from crm.admin.forms import Refused, ServiceForm, ServiceFormSet
 from crm.admin.unfold import action, display
 from crm.errors import Conflict
@@ -89,9 +90,12 @@ class ContactAdmin(OrganisationAdmin):
     def for_list(self, rows: QuerySet[Contact]) -> QuerySet[Contact]:
         return super().for_list(rows.select_related("rollup"))
 
+    def more_columns(self, request: HttpRequest) -> Sequence[Column]:
+        return columns.columns(request) if organisation_of(request) is not None else ()
+
     def for_sorting(self, request: HttpRequest, rows: QuerySet[Any], column: str) -> QuerySet[Any]:
         organisation = organisation_of(request)
-        if column == "shown_name" or organisation is None:
+        if column not in columns.BY_TOTALS or organisation is None:
             return rows
         return cast(ContactQuerySet, rows).with_totals(organisation)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     from contacts.models import Contact
+    from crm.admin.columns import Column
 
 
 class Compared(NamedTuple):
@@ -72,6 +73,10 @@ class ContactPanel:
     def filters(self, request: HttpRequest) -> list[type[ListFilter]]:
         """Filters of the list."""
         return []
+
+    def columns(self, request: HttpRequest) -> Sequence[Column]:
+        """Columns that may be put into the list."""
+        return ()
 
     def bulk_actions(self) -> Sequence[BulkAction]:
         """Actions of the list."""

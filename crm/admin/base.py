@@ -22,6 +22,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from crm.admin import columns
+from crm.admin.columns import Column
 from crm.admin.filters import FormFilter
 from crm.admin.forms import Refused, ServiceForm, ServiceFormSet, opened
 from crm.admin.paging import MAX_ROWS, CappedChangeList, CappedPaginator
@@ -122,6 +124,17 @@ class OrganisationAdmin(Scoped, ModelAdmin):
     def for_list(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """The list's rows with what the columns show."""
         return rows.prefetch_related(*self.prefetch) if self.prefetch else rows
+
+    def more_columns(self, request: HttpRequest) -> Sequence[Column]:
+        """Columns that may be put into the list beside those of `list_display`."""
+        return ()
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return columns.displayed(self, request)
+
+    def get_sortable_by(self, request: HttpRequest) -> Any:
+        chosen = [one for one in columns.displayed(self, request) if not isinstance(one, str)]
+        return [*self.sortable_by, *(one for one in chosen if one.column.ordering is not None)]
 
     def for_sorting(self, request: HttpRequest, rows: QuerySet[Any], column: str) -> QuerySet[Any]:
         """The list's rows with what sorting by one of the `orderings` needs."""

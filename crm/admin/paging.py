@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
+from crm.admin import columns
 from crm.admin.unfold import ChangeList
 from crm.api.ordering import Ordering
 from crm.api.pagination import in_order
@@ -93,8 +94,8 @@ class CappedChangeList(ChangeList):
         column = self._sorted_column()
         if column is not None:
             name, descending = column
-            sortable = self.model_admin.for_sorting(request, rows, name)
-            ordering = self.model_admin.orderings[name](descending)
+            sortable = self.model_admin.for_sorting(request, rows, columns.name_of(name))
+            ordering = self._orderings()[name](descending)
             rows = Phases(sortable, ordering, counted=rows)
         paginator: Any = self.model_admin.get_paginator(request, rows, self.list_per_page)
         if self.page_num > paginator.num_pages:
@@ -113,6 +114,7 @@ class CappedChangeList(ChangeList):
         for row in self.result_list:
             if isinstance(row, TenantModel):
                 row.organisation = cast(Organisation, organisation_of(request))
+        columns.attach(cast(Any, self.list_display), self.result_list)
         self.result_count = paginator.count
         self.full_result_count = paginator.count  # alike: no "show all" link in the header
         self.show_full_result_count = False
@@ -121,14 +123,24 @@ class CappedChangeList(ChangeList):
         self.multi_page = paginator.num_pages > 1
         self.paginator = paginator
 
-    def _sorted_column(self) -> tuple[str, bool] | None:
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        found: dict[str, Any] = super().get_filters_params(params)
+        return {name: value for name, value in found.items() if name not in columns.OWN}
+
+    def _orderings(self) -> dict[Any, Any]:
+        """How columns are sorted by that one query cannot sort."""
+        chosen = [one for one in self.list_display if isinstance(one, columns.Shown)]
+        own = {one: one.column.ordering for one in chosen if one.column.ordering is not None}
+        return {**self.model_admin.orderings, **own}
+
+    def _sorted_column(self) -> tuple[Any, bool] | None:
         """The column that the address sorts by, and whether downwards, where one query cannot."""
         column = str(self.params.get(ORDER_VAR, "")).split(".")[0]
         descending, index = column.startswith("-"), column.removeprefix("-")
         if not index.isdecimal() or int(index) >= len(self.list_display):
             return None
-        name = str(self.list_display[int(index)])
-        return (name, descending) if name in self.model_admin.orderings else None
+        name: Any = self.list_display[int(index)]
+        return (name, descending) if name in self._orderings() else None
 
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None

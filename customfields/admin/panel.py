@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from django import forms
@@ -10,12 +11,16 @@ from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.forms import Field
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 
 from contacts.admin import panels
 from contacts.admin.panels import Compared, ContactPanel
 from contacts.models import Contact
+from contacts.views import by_part
+from crm.admin.columns import Column
 from crm.admin.filters import ChoiceFilter, DateRangeFilter, FormFilter, RangeFilter, TextFilter
+from customfields.filters import ORDER_PREFIX
 from customfields.models import CustomField, CustomFieldOption
 from customfields.parts import CustomFieldsPart
 from customfields.querysets import held_by
@@ -79,6 +84,23 @@ class CustomFieldsPanel(ContactPanel):
         name = path.removeprefix("custom_fields.").removeprefix("customFields.")
         return PREFIX + name if name != path else None
 
+    def columns(self, request: HttpRequest) -> Sequence[Column]:
+        organisation = organisation_of(request)
+        assert organisation is not None
+        part = CustomFieldsPart()
+        return [
+            Column(
+                name=f"cf_{definition.name}",
+                label=definition.label,
+                show=partial(_cell, definition),
+                attach=attach,
+                ordering=by_part(part, organisation, f"{ORDER_PREFIX}{definition.name}")
+                if definition.kind.sort_column
+                else None,
+            )
+            for definition in self.definitions(request)
+        ]
+
     def filters(self, request: HttpRequest) -> list[type[admin.ListFilter]]:
         found = [
             made
@@ -103,6 +125,27 @@ class CustomFieldsPanel(ContactPanel):
 
     def deleted(self, contact: Contact) -> Sequence[str]:
         return [_("The values of all custom fields are deleted.")]
+
+
+def attach(contacts: Sequence[Contact]) -> None:
+    """Fetch what the contacts of a page have in all fields. One query."""
+    CustomFieldsPart().attach(contacts)
+
+
+def _cell(definition: CustomField, contact: Contact) -> str:
+    """What a contact has in a field: options as chips in their colours. No query after `attach`."""
+    held = next((one for one in held_by(contact) if one.name == definition.name), None)
+    if held is None:
+        return ""
+    if not definition.kind.has_options:
+        return held.display
+    values = held.value if isinstance(held.value, tuple) else (held.value,)
+    options = [definition.choices[value] for value in values if value in definition.choices]
+    return format_html_join(
+        "",
+        '<span class="rg-chip" data-color="{}">{}</span>',
+        ((option.color, option.label or option.value) for option in options),
+    )
 
 
 class _ByValue(FormFilter):

@@ -36,7 +36,7 @@ LISTS = {
     "Tag": 2,
     "Segment": 2,
     "ReferralInvite": 3,  # + contacts
-    "CustomField": 2,
+    "CustomField": 3,  # the board, and the list that it stands in for
     "Activity": 4,  # + contacts, own types for the filter
     "ActivityType": 2,
     "Booking": 3,  # + contacts
