@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from contacts import rollups, services
-from contacts.admin import bulk, columns, merging
+from contacts.admin import bulk, columns, history, merging
 from contacts.admin.filters import (
     KindFilter,
     LastInteractionFilter,
@@ -374,10 +374,12 @@ class ContactAdmin(OrganisationAdmin):
     def get_urls(self) -> list[Any]:
         from django.urls import path
 
-        name = f"{self.opts.app_label}_{self.opts.model_name}_unmerge"
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
         unmerge = self.admin_site.admin_view(self.unmerge)
+        put_back = self.admin_site.admin_view(self.put_back)
         return [
-            path("<int:object_id>/unmerge/<int:absorbed_id>/", unmerge, name=name),
+            path("<int:object_id>/unmerge/<int:absorbed_id>/", unmerge, name=f"{name}_unmerge"),
+            path("<int:object_id>/history/<int:key>/", put_back, name=f"{name}_put_back"),
             *super().get_urls(),
         ]
 
@@ -387,6 +389,27 @@ class ContactAdmin(OrganisationAdmin):
         if not self.has_merge_permission(request, contact):
             raise Http404
         return merging.unmerge(self, request, contact, absorbed_id)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Who changed what, whichever door they came through. Instead of Django's log, which knows
+        only of its own forms."""
+        contact = self._survivor(request, object_id)
+        if contact is None or not self.has_view_permission(request, contact):
+            raise Http404
+        if str(contact.pk) != object_id:
+            return HttpResponseRedirect(self.url("history", contact.pk))
+        return history.page(self, request, contact)
+
+    def put_back(self, request: HttpRequest, object_id: int, key: int) -> HttpResponse:
+        """Ask, then put a value of a change back."""
+        contact = self._survivor(request, str(object_id))
+        if contact is None or contact.pk != object_id or key >= 2**62:
+            raise Http404
+        if not self.has_change_permission(request, contact):
+            raise Http404
+        return history.put_back(self, request, contact, key)
 
     # The log keeps no personal data: it outlives the contact.
 
