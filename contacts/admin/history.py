@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 SHOWN_IN_TIMELINE = 3
 UNSET = "—"
 
-ICONS = {
+ICONS: dict[str, str] = {
     Kind.STAFF: "person",
     Kind.KEY: "key",
     Kind.IMPORT: "upload_file",
@@ -51,7 +51,7 @@ ICONS = {
     Kind.SYSTEM: "settings",
 }
 # Where the page of an actor is, for kinds that have one: the app and the model.
-PAGES = {
+PAGES: dict[str, tuple[str, str]] = {
     Kind.KEY: ("organisations", "apikey"),
     Kind.IMPORT: ("imports", "import"),
     Kind.WORKFLOW: ("workflows", "workflow"),
@@ -258,7 +258,7 @@ def _items(
                 about=about,
                 by=named(change.actor, change.note),
                 kind=str(Kind(change.actor.kind).label),
-                icon=ICONS[Kind(change.actor.kind)],
+                icon=ICONS[change.actor.kind],
                 page=pages.get(change.actor, ""),
                 lines=lines,
             )
@@ -444,7 +444,7 @@ class Changes(TimelineSource):
         return format_html('{}<br><a class="rg-link" href="{}">{}</a>', told, address, said)
 
 
-_ICON_OF = {
+_ICON_OF: dict[str, str] = {
     Action.CREATED: "person_add",
     Action.RESTORED: "undo",
     Action.UNDONE: "undo",
