@@ -10,12 +10,14 @@ from random import Random
 from typing import TypeVar
 
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 
 from activities import services as activity_services
 from activities import types
 from activities.models import Activity
 from contacts import rfm
 from contacts import services as contact_services
+from contacts.history.models import ContactChange
 from contacts.models import Contact, ReferralInvite
 from crm.batch import BatchResult
 from crm.demo import fields, house, staff, stories
@@ -145,6 +147,11 @@ def _date_contacts(organisation: Organisation, told: Sequence[Guest], ids: Seque
     Contact.objects.for_organisation(organisation).bulk_update(
         dated, ["created_at"], batch_size=BATCH
     )
+    created_at = Contact.objects.across_organisations().filter(pk=OuterRef("contact"))
+    began = ContactChange.objects.for_organisation(organisation).filter(
+        action=ContactChange.Action.CREATED
+    )
+    began.update(at=Subquery(created_at.values("created_at")))
 
 
 def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
