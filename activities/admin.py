@@ -38,7 +38,7 @@ from contacts.admin import panels
 from contacts.admin.panels import BulkAction, ContactPanel
 from contacts.models import Contact
 from crm import money
-from crm.admin.base import OrganisationAdmin, link
+from crm.admin.base import OrganisationAdmin, WithViews, link
 from crm.admin.choices import currencies
 from crm.admin.filters import ChoiceFilter, MomentFilter
 from crm.admin.forms import ServiceForm, ServiceFormSet
@@ -163,7 +163,7 @@ class HappenedFilter(MomentFilter):
     column = "happened_at"
 
 
-class ByContact(OrganisationAdmin):
+class ByContact(WithViews):
     """Rows of contacts, found by the contact or by their reference."""
 
     prefetch: Sequence[Any] = (_CONTACT,)

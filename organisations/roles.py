@@ -52,7 +52,7 @@ _READ_ONLY = _all(
     "desk.note",
     "desk.task",
     actions=["view"],
-)
+) | _all("desk.savedview")  # everybody keeps views of their own
 _STAFF = (
     _READ_ONLY
     | _all(
@@ -89,6 +89,7 @@ _MANAGER = (
     )
     | _all("workflows.messagesettings", actions=["view", "add", "change"])
     | {
+        "desk.share_savedview",
         "contacts.merge_contact",
         "contacts.redact_contact",
         "contacts.export_contact",

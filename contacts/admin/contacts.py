@@ -37,7 +37,7 @@ from contacts.segments import queue
 from contacts.services.values import COLUMNS
 from contacts.views import by_name, by_total
 from crm import money
-from crm.admin.base import OrganisationAdmin, link
+from crm.admin.base import WithViews, link
 from crm.admin.columns import Column
 from crm.admin.forms import Refused, ServiceForm, ServiceFormSet
 from crm.admin.unfold import action, display
@@ -47,7 +47,7 @@ from organisations.models import Organisation
 
 
 @admin.register(Contact)
-class ContactAdmin(OrganisationAdmin):
+class ContactAdmin(WithViews):
     """People and businesses."""
 
     form = ContactForm

@@ -422,6 +422,16 @@ class OrganisationAdmin(Scoped, ModelAdmin):
         }
 
 
+class WithViews(OrganisationAdmin):
+    """A list that staff look at all day: they choose its columns and save it as a view."""
+
+    list_before_template = "admin/desk/lists/slot.html"
+
+    class Media:
+        js = ("regulars/lists.js",)
+        css: ClassVar[dict[str, Sequence[str]]] = {"all": ("regulars/lists.css",)}
+
+
 class OrganisationInline(Scoped, TabularInline):
     """Rows shown inside another row's form. They are written by that row's service, and whoever
     may change that row may change them."""

@@ -15,6 +15,8 @@ from contacts.models import Contact, ReferralInvite, Segment, Tag
 from contacts.segments import services as segments
 from customfields import services as custom_fields
 from customfields.models import CustomField
+from desk.lists import services as lists
+from desk.lists.models import SavedView
 from imports.models import Import
 from integrations import services as integrations
 from integrations.models import Connection, Delivery
@@ -156,6 +158,18 @@ def run(organisation: Organisation, **values: Any) -> Run:
     )
 
 
+def saved_view(organisation: Organisation) -> SavedView:
+    owner = member(organisation).user
+    return lists.save(
+        organisation=organisation,
+        owner=owner,
+        screen="contacts.contact",
+        name="Secret view",
+        query="",
+        shared=True,
+    )
+
+
 ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Organisation: lambda organisation: organisation,
     Membership: member,
@@ -181,4 +195,5 @@ ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Run: run,
     Connection: connection,
     Delivery: delivery,
+    SavedView: saved_view,
 }

@@ -13,6 +13,7 @@ from django.utils.crypto import get_random_string
 
 from contacts.models import Contact, Segment
 from customfields.models import CustomField
+from desk.lists.models import SavedView
 from imports.models import Import
 from integrations.models import Connection, Delivery
 from organisations.models import ApiKey, Membership, Organisation
@@ -32,25 +33,27 @@ LISTS = {
     "Organisation": 2,
     "Membership": 2,
     "ApiKey": 2,
-    "Contact": 6,  # + tags of the rows, custom fields for the filters, their options, own types
+    # + tags of the rows, custom fields for the filters, their options, own types, views, segments
+    "Contact": 8,
     "Tag": 2,
     "Segment": 2,
     "ReferralInvite": 3,  # + contacts
     "CustomField": 3,  # the board, and the list that it stands in for
-    "Activity": 4,  # + contacts, own types for the filter
+    "Activity": 5,  # + contacts, own types for the filter, views
     "ActivityType": 2,
-    "Booking": 3,  # + contacts
-    "TableReservation": 3,
-    "GolfReservation": 3,
+    "Booking": 4,  # + contacts, views
+    "TableReservation": 4,
+    "GolfReservation": 4,
     "Import": 2,
-    "CreditEntry": 3,  # + contacts
+    "CreditEntry": 4,  # + contacts, views
     "Message": 3,  # + contacts
     "Alert": 3,
     "MessageSettings": 2,
     "Workflow": 4,  # + runs on their way, and failed ones
-    "Run": 6,  # + contacts, workflows, versions, workflows for the filter
+    "Run": 7,  # + contacts, views, workflows, versions, workflows for the filter
     "Connection": 2,
     "Delivery": 4,  # + connections, and those of the filter
+    "SavedView": 2,
 }
 
 
@@ -78,6 +81,7 @@ def fill(organisation: Organisation, model: Any, number: int) -> None:
             MessageSettings,
             Connection,
             Delivery,
+            SavedView,
             Workflow,
             Run,
         ):

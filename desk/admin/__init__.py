@@ -1,0 +1,5 @@
+"""The desk in the admin."""
+
+from desk.admin import lists
+
+__all__ = ["lists"]

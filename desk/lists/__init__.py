@@ -1,0 +1,1 @@
+"""Saved views of lists: columns, filters and order under a name."""
