@@ -98,7 +98,7 @@ def labelled(screen: OrganisationAdmin, request: HttpRequest) -> list[tuple[str,
     names = {name_of(one) for one in shown}
     rest = [one for one in choosable(screen, request) if name_of(one) not in names]
     return [
-        (name_of(one), str(label_for_field(one, screen.model, screen)), one in shown)  # type: ignore[arg-type]
+        (name_of(one), str(label_for_field(one, screen.model, screen)), one in shown)
         for one in (*shown, *rest)
     ]
 

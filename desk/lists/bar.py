@@ -7,7 +7,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from contacts.models import Contact, Segment
+from contacts.models import Contact
+from contacts.segments.models import Segment
 from crm.admin import columns
 from crm.admin.filters import FormFilter
 from crm.admin.forms import as_text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
@@ -44,7 +44,7 @@ class SavedView(TenantModel):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
-    objects = SavedViewQuerySet.as_manager()
+    objects: ClassVar = SavedViewQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("saved view")
