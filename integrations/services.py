@@ -232,4 +232,5 @@ def _clean_options(kind: Source, given: Mapping[str, str]) -> dict[str, str]:
         cleaned[name] = value
     if errors:
         raise ValidationError(errors)
+    kind.check_options(cleaned)
     return cleaned

@@ -17,11 +17,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
-from crm.admin.base import OrganisationAdmin
 from crm.admin.forms import ServiceForm, ServiceFormSet
 from crm.admin.unfold import action, display
 from integrations import services
 from integrations.admin.forms import CREDENTIAL, FORGET, OPTION, STYLES, ConnectionForm, form_of
+from integrations.admin.mapping import MappingPage, is_mapped
 from integrations.models import Connection, Delivery
 from integrations.secrets import Unreadable
 from integrations.sources import SOURCES, Source
@@ -36,7 +36,7 @@ Status = Connection.Status
 
 
 @admin.register(Connection)
-class ConnectionAdmin(OrganisationAdmin):
+class ConnectionAdmin(MappingPage):
     """Accounts at other systems. Whoever may only look sees neither credentials nor address."""
 
     form = ConnectionForm
@@ -176,6 +176,7 @@ class ConnectionAdmin(OrganisationAdmin):
             "may_change": may,
             "address": _address(connection) if may and kind is not None and kind.hooks else "",
             "health": health(connection),
+            "mapped": may and is_mapped(connection),
             "inbox": f"{reverse('admin:integrations_delivery_changelist')}?of={connection.pk}",
         }
         return super().change_view(

@@ -17,6 +17,7 @@ from crm.admin.filters import ChoiceFilter, MomentFilter, TextFilter
 from crm.admin.unfold import action, display
 from integrations import services
 from integrations.admin.forms import STYLES
+from integrations.admin.mapping import is_mapped
 from integrations.models import TROUBLE, Connection, Delivery
 from integrations.querysets import DeliveryQuerySet
 from integrations.sources.base import NotUnderstood, dump, parse
@@ -82,6 +83,7 @@ class DeliveryAdmin(OrganisationAdmin):
     prefetch = (Prefetch("connection", Connection.objects.across_organisations()),)
     actions = ("replay_chosen",)
     actions_detail = ("replay",)
+    change_form_outer_before_template = "admin/integrations/delivery.html"
 
     class Media:
         css: ClassVar = STYLES
@@ -175,6 +177,22 @@ class DeliveryAdmin(OrganisationAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # they go by themselves, after INBOX_KEEP_DAYS
+
+    # Saying what it means
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        delivery: Delivery = self.existing(request, object_id)
+        may = self.has_replay_permission(request) and bool(delivery.body)
+        mapped = delivery if may and is_mapped(delivery.connection) else None
+        return super().change_view(
+            request, object_id, form_url, {"mapped": mapped, **(extra_context or {})}
+        )
 
     # Applying again
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
@@ -98,4 +99,6 @@ def _option_field(one: Option, options: Mapping[str, str]) -> forms.Field:
     }
     if one.choices:
         return forms.ChoiceField(choices=one.choices, widget=UnfoldAdminSelectWidget, **shared)
-    return forms.CharField(required=False, widget=UnfoldAdminTextInputWidget, **shared)
+    # A single line would lose the ends of several.
+    widget = UnfoldAdminTextareaWidget if one.lines else UnfoldAdminTextInputWidget
+    return forms.CharField(required=False, widget=widget, **shared)

@@ -168,13 +168,15 @@ API_URL = Credential("api_url", gettext_lazy("API address"), secret=False, requi
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """How a connection works: a choice of `choices` (value and label), or free text without."""
+    """How a connection works: a choice of `choices` (value and label), or free text without, of
+    several `lines` or one."""
 
     name: str
     label: str | Promise
     default: str
     choices: Sequence[tuple[str, str | Promise]] = ()
     help: str | Promise = ""
+    lines: bool = False
 
 
 COMMON = (
@@ -240,6 +242,9 @@ class Source:
 
     def check(self, credentials: Mapping[str, str]) -> None:
         """Look at the credentials together. Raises ValidationError by credential."""
+
+    def check_options(self, options: Mapping[str, str]) -> None:
+        """Look at the options together. Raises ValidationError by option."""
 
     def namespace(self, credentials: Mapping[str, str]) -> str:
         """What its activities have as `source`."""

@@ -6,18 +6,31 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from contacts import consent, services
 from contacts.consent import Wanted
-from integrations.changes import Change, Fact, ObjectIs, Person, PersonIs, moment_version
+from integrations import identity
+from integrations.changes import Change, Fact, ObjectIs, OptInIs, Person, PersonIs, moment_version
+
+if TYPE_CHECKING:
+    from integrations.desk import Desk
 
 LOGIN = "login"
+CONNECTED = "Connected to wifi"
+WIFI = "wifi"
+LONGEST = 80
+"""Characters of an id in a reference; a longer one is told by its digest."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """A login. `guest` is the portal's id of them, `session` its id of the login; without one, the
-    logins of a guest at a venue on a day are one."""
+    """A login, or another `type` of activity that a mapped system tells.
+
+    `guest` is the portal's id of them, `session` its id of the login; without one, the logins of a
+    guest at a venue on a day are one. `opt_ins` says by channel whether their agreement stands.
+    `scope` begins the references of what is no login: ids are only unique within an account.
+    """
 
     at: datetime
     values: Mapping[str, Any]
@@ -27,36 +40,89 @@ class Login:
     device: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
     permissions: Mapping[str, Wanted] = field(default_factory=dict)
+    opt_ins: Mapping[str, bool] = field(default_factory=dict)
+    type: str = CONNECTED
+    spend: int = 0
+    currency_code: str | None = None
+    scope: str = WIFI
 
     def changes(self) -> list[Change]:
-        """Who it is, as they say now; and the activity `Connected to wifi`."""
-        who = self.guest or self.values.get("email_address") or self.values.get("phone_number")
-        # A digest where the portal has no id: an address does not belong into a reference.
-        known_as = self.guest or hashlib.sha256(str(who).lower().encode()).hexdigest()[:16]
-        reference = self.session or f"{known_as}:{self.venue}:{self.at:%Y-%m-%d}"
-        told = {"venue": self.venue, "device": self.device, **self.data}
-        person = Person(
+        """Who it is, as they say now; what they agree to; and the activity."""
+        key = self._key()
+        login = ObjectIs(
+            LOGIN,
+            key if self.type == CONNECTED else f"{self.type}:{key}",
+            # Of a day's logins the first stays.
+            None if self.session else -(moment_version(self.at) or 0),
+            person=self.person(),
+            facts=[self.fact()],
+        )
+        return [PersonIs(self.person()), *self._opt_ins(), login]
+
+    def person(self) -> Person:
+        """Who it is."""
+        return Person(
             external_id=self.guest or None,
             values={name: value for name, value in self.values.items() if value},
             version=moment_version(self.at) if self.guest else None,
             permissions=self.permissions,
         )
-        login = ObjectIs(
-            LOGIN,
-            reference,
-            # Of a day's logins the first stays.
-            None if self.session else -(moment_version(self.at) or 0),
-            person=person,
-            facts=[
-                Fact(
-                    type="Connected to wifi",
-                    reference=f"wifi:{reference}",
-                    happened_at=self.at,
-                    data={name: value for name, value in told.items() if value},
-                )
-            ],
+
+    def fact(self) -> Fact:
+        """The activity."""
+        told = {"venue": self.venue, "device": self.device, **self.data}
+        return Fact(
+            type=self.type,
+            reference=f"{WIFI if self.type == CONNECTED else self.scope}:{self._key()}",
+            happened_at=self.at,
+            spend=self.spend,
+            currency_code=self.currency_code,
+            data={name: value for name, value in told.items() if value},
         )
-        return [PersonIs(person), login]
+
+    def _key(self) -> str:
+        if self.session:
+            return _short(self.session)
+        who = self.guest or self.values.get("email_address") or self.values.get("phone_number")
+        # A digest where the portal has no id: an address does not belong into a reference.
+        known_as = _short(self.guest) or hashlib.sha256(str(who).lower().encode()).hexdigest()[:16]
+        return f"{known_as}:{_short(self.venue)}:{self.at:%Y-%m-%d}"
+
+    def _opt_ins(self) -> list[Change]:
+        if self.guest:
+            return [
+                OptInIs(self.guest, channel, stands, self.at, self.at)
+                for channel, stands in self.opt_ins.items()
+            ]
+        return [
+            FirstConsent(self.person(), channel, self.at)
+            for channel, stands in self.opt_ins.items()
+            if stands
+        ]
+
+
+@dataclass(frozen=True)
+class FirstConsent(Change):
+    """Somebody of whom no id is known agrees to a channel. What was decided here stays: whether it
+    is told anew, or simply stands there still, nobody can see."""
+
+    person: Person
+    channel: str
+    at: datetime
+
+    def apply(self, desk: Desk) -> None:
+        contact = identity.find(desk, self.person)
+        if contact is None or contact.redacted_at is not None:
+            return
+        if consent.permission_of(contact, self.channel) == consent.UNKNOWN:
+            wanted = Wanted(consent.SUBSCRIBED, desk.connection.source, self.at)
+            services.update(contact=contact, values={consent.KEY: {self.channel: wanted}})
+
+
+def _short(name: str) -> str:
+    if len(name) <= LONGEST:
+        return name
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def changes(logins: Iterable[Login]) -> list[Change]:
