@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from crm.admin import columns
 from crm.admin.unfold import ChangeList
-from crm.api.ordering import Ordering
+from crm.api.ordering import Ordering, by
 from crm.api.pagination import in_order
 from organisations.middleware import organisation_of
 from organisations.models import Organisation, TenantModel
@@ -91,11 +91,8 @@ class CappedChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """One page of rows; a page past the last is answered with the last."""
         rows: Any = self.queryset
-        column = self._sorted_column()
-        if column is not None:
-            name, descending = column
-            sortable = self.model_admin.for_sorting(request, rows, columns.name_of(name))
-            ordering = self._orderings()[name](descending)
+        if self._sorted_column() is not None:
+            sortable, ordering = self.sorting(rows)
             rows = Phases(sortable, ordering, counted=rows)
         paginator: Any = self.model_admin.get_paginator(request, rows, self.list_per_page)
         if self.page_num > paginator.num_pages:
@@ -122,6 +119,16 @@ class CappedChangeList(ChangeList):
         self.can_show_all = False
         self.multi_page = paginator.num_pages > 1
         self.paginator = paginator
+
+    def sorting(self, rows: QuerySet[Any]) -> tuple[QuerySet[Any], Ordering]:
+        """`rows` of this list with what sorting them needs, and the order that the list is in."""
+        column = self._sorted_column()
+        if column is None:
+            fields = self.get_ordering(self.request, rows)
+            return rows, by(*(str(one) for one in fields if one.lstrip("-") not in ("pk", "id")))
+        name, descending = column
+        sortable = self.model_admin.for_sorting(self.request, rows, columns.name_of(name))
+        return sortable, self._orderings()[name](descending)
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         found: dict[str, Any] = super().get_filters_params(params)

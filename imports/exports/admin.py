@@ -21,6 +21,7 @@ from crm.admin.base import counted
 from imports.exports.activities import ActivitiesExport
 from imports.exports.contacts import ContactsExport
 from imports.exports.plans import Plan, export, streamed
+from imports.exports.seen import SeenExport
 from imports.files.writing import TooLarge
 from organisations.middleware import organisation_of
 from organisations.models import Organisation
@@ -52,16 +53,39 @@ class ExportForm(forms.Form):
     )
 
 
-class ContactExportForm(ExportForm):
+class _SeenForm(forms.Form):
+    """What the file is for."""
+
+    content = forms.ChoiceField(
+        label=gettext_lazy("What"),
+        required=False,
+        initial="seen",
+        choices=[
+            ("seen", gettext_lazy("What the list shows: its columns, in its order")),
+            ("all", gettext_lazy("All fields, as an import takes them")),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
+
+
+class ActivityExportForm(_SeenForm, ExportForm):
     """In which format, and with what."""
+
+    field_order = ("content", "format")
+
+
+class ContactExportForm(_SeenForm, ExportForm):
+    """In which format, and with what."""
+
+    field_order = ("content", "format", "with_totals")
 
     with_totals = forms.BooleanField(
         label=gettext_lazy("With totals"),
         required=False,
         widget=UnfoldBooleanSwitchWidget,
         help_text=gettext_lazy(
-            "Spend, orders and whatever else the system keeps. Leave it off for a file that is to "
-            "be imported again."
+            "With all fields: spend, orders and whatever else the system keeps. Leave it off for a "
+            "file that is to be imported again."
         ),
     )
 
@@ -90,7 +114,11 @@ def action(form_class: type[ExportForm], make_plan: MakePlan) -> Any:
                 form.add_error("format", _too_many(count))
             else:
                 try:
-                    plan = make_plan(organisation, rows, form.cleaned_data)
+                    plan: Plan = (
+                        SeenExport(screen, request, rows)
+                        if form.cleaned_data["content"] == "seen"
+                        else make_plan(organisation, rows, form.cleaned_data)
+                    )
                     return download(plan, form.cleaned_data["format"])
                 except TooLarge as error:
                     form.add_error("format", str(error))
@@ -160,6 +188,6 @@ BULK_ACTIONS.append(
         "export_chosen",
         gettext_lazy("Export"),  # type: ignore[arg-type]  # read before a language is chosen
         "activities.export_activity",
-        action(ExportForm, _activities),
+        action(ActivityExportForm, _activities),
     )
 )

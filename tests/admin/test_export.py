@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from contacts.models import Contact, Tag
@@ -149,3 +151,56 @@ def test_who_may_not_export_is_not_offered_it(
     answer = export(client, address, row, confirmed="yes", format="csv")
     assert not answer.streaming
     assert Contact.objects.for_organisation(organisation).count() == 1
+
+
+def test_what_the_list_shows_is_exported_in_its_order_and_columns(
+    owner: Client, organisation: Organisation
+) -> None:
+    rows.field(organisation, label="Tier", type="Select", options=["Gold", "Silver"])
+    rows.field(organisation, label="Visits", type="Number")
+    people = [
+        rows.contact(
+            organisation,
+            name=name,
+            tags=["VIP", "Golf & more"],
+            customFields={"tier": "Gold", "visits": number},
+        )
+        for number, name in enumerate(["=Ann", "Bob", "Cleo"])
+    ]
+    rows.contact(organisation, name="Not chosen")
+    address = f"{CONTACTS}?cols=shown_name,cf_visits,tag_list,cf_tier,total_spend&o=-2"
+    answer = export(owner, address, *people, confirmed="yes", format="csv", content="seen")
+    found = lines(answer)
+    assert [line["Name"] for line in found] == ["Cleo", "Bob", "'=Ann"]
+    assert found[0] == {
+        "Name": "Cleo",
+        "Visits": "2",
+        "Tags": "Golf & more, VIP",
+        "Tier": "Gold",
+        "Total spend": "£0.00",
+    }
+
+
+def test_the_list_of_activities_is_exported_as_it_is_seen(
+    owner: Client, organisation: Organisation
+) -> None:
+    purchase = rows.activity(organisation, spend=123456)
+    answer = export(owner, ACTIVITIES, purchase, confirmed="yes", format="csv", content="seen")
+    (line,) = lines(answer)
+    assert (line["Type"], line["Amount"]) == ("Purchase", "£1,234.56")
+
+
+def test_the_export_of_what_is_seen_costs_the_same_for_many_rows(
+    owner: Client, organisation: Organisation
+) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            everybody = {"select_across": "1", "confirmed": "yes", "content": "seen"}
+            content(export(owner, CONTACTS, ann, format="csv", **everybody))
+        return len(captured)
+
+    ann = rows.contact(organisation, tags=["VIP"])
+    few = cost()
+    for _number in range(10):
+        rows.contact(organisation, tags=["VIP"])
+    assert cost() == few
