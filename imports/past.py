@@ -7,12 +7,13 @@ from itertools import groupby
 from typing import Any
 
 import phonenumbers
+from django.db.models import Q
 
 from contacts.history.reading import Action, Asked, Change, Past
 from contacts.identity import fold
 from contacts.services.values import DERIVED
 from crm.actors import Actor, Kind
-from crm.api.names import camel
+from crm.api.names import camel, snake
 from imports.models import CreatedRange, Import, ImportedRow, What
 from imports.undoing.records import composed
 
@@ -27,15 +28,10 @@ class Changed(Past):
     def changes(self, asked: Asked, limit: int) -> list[Change]:
         if asked.kind not in ("", Kind.IMPORT):
             return []
-        found = []
-        # A contact is in few imports; those of one field are picked out here.
-        for row in self.below(_rows(asked), asked, "settled_at").iterator(chunk_size=200):
-            change = _change(row.run, row.before or {}, Action.CHANGED, row, self.place)
-            if not asked.field or asked.field in change.changes:
-                found.append(change)
-                if len(found) == limit:
-                    break
-        return found
+        return [
+            _change(row.run, row.before or {}, Action.CHANGED, row, self.place)
+            for row in self.below(_rows(asked), asked, "settled_at")[:limit]
+        ]
 
 
 class Created(Past):
@@ -95,8 +91,7 @@ class Undone(Past):
 def _is_asked(change: Change, asked: Asked) -> bool:
     if asked.key is not None:
         return change.key == asked.key
-    below = asked.before is None or change.cursor < asked.before
-    return below and (not asked.field or asked.field in change.changes)
+    return asked.before is None or change.cursor < asked.before
 
 
 def _rows(asked: Asked) -> Any:
@@ -106,7 +101,19 @@ def _rows(asked: Asked) -> Any:
         before__isnull=False,
         run__organisation=asked.organisation,
     )
+    if asked.field:
+        rows = rows.filter(_changing(asked.field))
     return rows.select_related("run")
+
+
+def _changing(name: str) -> Q:
+    """Rows that remember a change of this name of the contact's JSON."""
+    first, _dot, rest = name.partition(".")
+    if first == "customFields":
+        return Q(before__custom_fields__has_key=rest)
+    if first in ("addresses", "tags"):
+        return Q(before__has_key=first)
+    return Q(before__columns__has_key=snake(first))
 
 
 def _actor(run: Import) -> Actor:

@@ -104,8 +104,9 @@ class Item:
 class Words:
     """What fields and values of a contact's history are called."""
 
-    def __init__(self, contact: Contact) -> None:
-        self._labels = labels(contact)
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self._labels = labels
+        self._places = {name: place for place, name in enumerate(labels)}
 
     def label(self, name: str) -> str:
         """Of a field, also of one that is gone."""
@@ -121,8 +122,7 @@ class Words:
         return sorted(found, key=lambda line: self._place(line.name))
 
     def _place(self, name: str) -> tuple[int, str]:
-        known = list(self._labels)
-        return (known.index(name), "") if name in self._labels else (len(known), name)
+        return self._places.get(name, len(self._places)), name
 
 
 def labels(contact: Contact) -> dict[str, str]:
@@ -197,10 +197,10 @@ def page(screen: ContactAdmin, request: HttpRequest, contact: Contact) -> HttpRe
         before = Cursor.read(request.GET["before"]) if request.GET.get("before") else None
     except ValidationError as error:
         raise Http404 from error
-    if kind and kind not in Kind.values:
+    if (kind and kind not in Kind.values) or "\0" in field:
         raise Http404
     changes, further = reading.of(contact, before=before, field=field, kind=kind)
-    items = _items(screen, request, contact, changes)
+    items = _items(screen, request, contact, changes, Words(known))
     return TemplateResponse(
         request,
         "admin/contacts/history.html",
@@ -231,9 +231,12 @@ def _address(before: Cursor | None, **asked: str) -> str:
 
 
 def _items(
-    screen: ContactAdmin, request: HttpRequest, contact: Contact, changes: Sequence[Change]
+    screen: ContactAdmin,
+    request: HttpRequest,
+    contact: Contact,
+    changes: Sequence[Change],
+    words: Words,
 ) -> list[Item]:
-    words = Words(contact)
     others = names_of(contact, changes)
     pages = _pages(request, contact, {change.actor for change in changes})
     may = screen.has_change_permission(request, contact)
@@ -342,7 +345,7 @@ def put_back(
     if change is None or name not in restorable(change):
         raise Http404
     back = screen.url("history", contact.pk)
-    words = Words(contact)
+    words = Words(labels(contact))
     line = next((line for line in words.lines(change) if line.name == name), None)
     if line is None:
         raise Http404
@@ -403,7 +406,7 @@ class Changes(TimelineSource):
         changes, _further = reading.of(contact, before=before, limit=limit)
         if not changes:
             return []
-        words = Words(contact)
+        words = Words(labels(contact))
         others = names_of(contact, changes)
         address = reverse("admin:contacts_contact_history", args=[contact.pk])
         return [self._entry(change, words, others, address) for change in changes]

@@ -93,7 +93,8 @@ def untag(*, contacts: Contact | ContactQuerySet, name: str, kind: str = Tag.Kin
 
 
 def _told(organisation: Organisation, tag: Tag, ids: Sequence[int], *, added: bool) -> None:
-    recording.tagged(organisation, tag, ids, added=added)
+    if tag.kind != Tag.Kind.SEGMENT:  # which says itself who entered and left
+        recording.tagged(organisation, tag, ids, added=added)
     news.updated(organisation, dict.fromkeys(ids, frozenset({"tags"})))
     news.tagged(organisation, ((tag, pk) for pk in ids), added=added)
 
