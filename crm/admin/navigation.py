@@ -54,6 +54,7 @@ MENU: list[tuple[Any, list[tuple[Any, str, str]]]] = [
         [
             (_("Connections"), "cable", "integrations.connection"),
             (_("Inbox"), "inbox", "integrations.delivery"),
+            (_("Webhooks"), "webhook", "integrations.webhookendpoint"),
         ],
     ),
     (

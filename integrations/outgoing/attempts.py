@@ -86,14 +86,15 @@ def note(endpoint: int, lease: uuid.UUID, results: Mapping[int, Result]) -> None
     rows = WebhookDelivery.objects.for_organisation(locked.organisation_id)
     leased = rows.select_for_update().filter(pk__in=list(results), lease=lease).order_by("pk")
     deliveries = list(leased)
-    WebhookAttempt.objects.bulk_create(_attempt(one, results[one.pk]) for one in deliveries)
+    WebhookAttempt.objects.bulk_create(attempt_of(one, results[one.pk]) for one in deliveries)
     for delivery in deliveries:
         _settle(delivery, results[delivery.pk])
     rows.bulk_update(deliveries, SETTLED)
     _judge(locked, [results[one.pk] for one in deliveries])
 
 
-def _attempt(delivery: WebhookDelivery, result: Result) -> WebhookAttempt:
+def attempt_of(delivery: WebhookDelivery, result: Result) -> WebhookAttempt:
+    """The row that says how it went; not stored yet."""
     answer = result.answer
     return WebhookAttempt(
         delivery=delivery,

@@ -183,10 +183,16 @@ class WebhookDelivery(TenantModel):
             ),
             # Those of an endpoint, newest first.
             models.Index(fields=["endpoint", "-created_at", "-id"], name="webhook_delivery_newest"),
+            # Those that failed, newest first; which of a time are to be sent again.
+            models.Index(
+                fields=["endpoint", "-created_at", "-id"],
+                name="webhook_delivery_failed",
+                condition=Q(status="failed"),
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"#{self.pk}"
+        return _now("Webhook delivery %(number)s") % {"number": self.pk}
 
 
 class WebhookAttempt(models.Model):
@@ -204,3 +210,8 @@ class WebhookAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delivery_id} · {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was taken."""
+        return self.status is not None and 200 <= self.status < 300

@@ -46,15 +46,28 @@ LOOK_EVERY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A leased delivery, with all that sending it takes."""
+    """A message to an endpoint, with all that sending it takes. `delivery` is the leased one."""
 
-    delivery: int
     endpoint: int
     url: str
     key: str
     body: bytes
     secret: Any
     former: Any
+    delivery: int = 0
+
+    @classmethod
+    def of(cls, endpoint: WebhookEndpoint, message: WebhookMessage, delivery: int = 0) -> Call:
+        """No query."""
+        return cls(
+            endpoint=endpoint.pk,
+            url=endpoint.url,
+            key=message.key,
+            body=message.body.encode(),
+            secret=endpoint.secret,
+            former=endpoint.former_secret if endpoint.has_two_secrets(timezone.now()) else None,
+            delivery=delivery,
+        )
 
     def send(self) -> Result:
         """POST it. No query."""
@@ -144,18 +157,7 @@ def _lease(endpoint: WebhookEndpoint, lease: uuid.UUID, wanted: int, now: dateti
         deliveries.filter(pk__in=[row.pk for row in found]).update(
             lease=lease, leased_until=now + LEASE
         )
-    return [
-        Call(
-            delivery=row.pk,
-            endpoint=endpoint.pk,
-            url=endpoint.url,
-            key=row.message.key,
-            body=row.message.body.encode(),
-            secret=endpoint.secret,
-            former=endpoint.former_secret if endpoint.has_two_secrets(now) else None,
-        )
-        for row in found
-    ]
+    return [Call.of(endpoint, row.message, row.pk) for row in found]
 
 
 def _take_turn(endpoint: WebhookEndpoint, now: datetime) -> bool:

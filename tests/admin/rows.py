@@ -20,6 +20,8 @@ from desk.lists.models import SavedView
 from imports.models import Import
 from integrations import services as integrations
 from integrations.models import Connection, Delivery
+from integrations.outgoing import services as webhooks
+from integrations.outgoing.models import WebhookDelivery, WebhookEndpoint, WebhookMessage
 from organisations import roles, services
 from organisations.models import ApiKey, Membership, Organisation
 from rewards import services as rewards
@@ -144,6 +146,29 @@ def delivery(organisation: Organisation, **values: Any) -> Delivery:
     return made
 
 
+def endpoint(organisation: Organisation, **values: Any) -> WebhookEndpoint:
+    given = {"url": "https://93.184.216.34/hook", "description": "Secret webhook"}
+    return webhooks.create(organisation=organisation, **{**given, **values})
+
+
+def told(organisation: Organisation, **values: Any) -> WebhookDelivery:
+    """A message on its way to an endpoint."""
+    now = timezone.now()
+    message = WebhookMessage.objects.create(
+        organisation=organisation,
+        type=values.pop("type", "contact.created"),
+        contact_id=7,
+        body=values.pop("body", '{"data":{"id":7}}'),
+        spread=True,
+        created_at=now,
+    )
+    given = {"status": "delivered", "created_at": now, **values}
+    made = given.pop("endpoint", None) or endpoint(organisation)
+    return WebhookDelivery.objects.create(
+        organisation=organisation, endpoint=made, message=message, contact_id=7, **given
+    )
+
+
 def workflow(organisation: Organisation, **values: Any) -> Workflow:
     given = {"name": "Secret workflow", "trigger": {"type": "manual"}, "steps": []}
     return workflows.create(organisation=organisation, **{**given, **values})
@@ -196,4 +221,6 @@ ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Connection: connection,
     Delivery: delivery,
     SavedView: saved_view,
+    WebhookEndpoint: endpoint,
+    WebhookDelivery: told,
 }

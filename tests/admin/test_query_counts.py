@@ -16,6 +16,7 @@ from customfields.models import CustomField
 from desk.lists.models import SavedView
 from imports.models import Import
 from integrations.models import Connection, Delivery
+from integrations.outgoing.models import WebhookDelivery, WebhookEndpoint
 from organisations.models import ApiKey, Membership, Organisation
 from rewards import services as rewards
 from rewards.models import CreditEntry
@@ -54,6 +55,8 @@ LISTS = {
     "Connection": 2,
     "Delivery": 4,  # + connections, and those of the filter
     "SavedView": 2,
+    "WebhookEndpoint": 2,
+    "WebhookDelivery": 3,  # + endpoints for the filter
 }
 
 
@@ -82,6 +85,8 @@ def fill(organisation: Organisation, model: Any, number: int) -> None:
             Connection,
             Delivery,
             SavedView,
+            WebhookEndpoint,
+            WebhookDelivery,
             Workflow,
             Run,
         ):
