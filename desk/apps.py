@@ -14,8 +14,9 @@ class DeskConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register what hangs on a contact."""
+        """Register what hangs on a contact, and the worker's share."""
         from contacts import parts
+        from desk import housekeeping  # noqa: F401
         from desk.part import DeskPart
 
         parts.register(DeskPart())

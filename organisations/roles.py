@@ -51,6 +51,7 @@ _READ_ONLY = _all(
     "integrations.webhookdelivery",
     "desk.note",
     "desk.task",
+    "desk.bulkjob",
     actions=["view"],
 ) | _all("desk.savedview")  # everybody keeps views of their own
 _STAFF = (

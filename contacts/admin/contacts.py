@@ -75,7 +75,7 @@ class ContactAdmin(WithViews):
         "total_orders": by_total("total_orders"),
         "last_interaction": by_total("last_interacted_at"),
     }
-    actions = ("tag_chosen", "untag_chosen", "merge_chosen", "delete_chosen")
+    actions = ("merge_chosen", "delete_chosen")
     actions_detail = (
         {"title": gettext_lazy("More"), "items": ["merge_with", "explain", "redact"]},
     )
@@ -155,14 +155,6 @@ class ContactAdmin(WithViews):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         buttons = [button for panel in PANELS for button in panel.list_buttons(request)]
         return super().changelist_view(request, {"list_buttons": buttons, **(extra_context or {})})
-
-    @admin.action(description=gettext_lazy("Tag"), permissions=["change"])
-    def tag_chosen(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
-        return bulk.tag(self, request, queryset)
-
-    @admin.action(description=gettext_lazy("Untag"), permissions=["change"])
-    def untag_chosen(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
-        return bulk.untag(self, request, queryset)
 
     @admin.action(description=gettext_lazy("Merge two"), permissions=["merge"])
     def merge_chosen(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:

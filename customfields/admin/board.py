@@ -38,7 +38,7 @@ MOST = 10_000
 # The ORM cannot count what a LIMIT leaves of the rows of each field.
 _FILLED = RawSQL(
     "SELECT COUNT(DISTINCT contact_id) FROM (SELECT contact_id FROM customfields_customfieldvalue"
-    " WHERE field_id = customfields_customfield.id LIMIT %s) AS some",
+    " WHERE field_id = customfields_customfield.id LIMIT %s) AS counted",
     (MOST + 1,),
     output_field=IntegerField(),
 )

@@ -1,5 +1,6 @@
 """The desk in the admin."""
 
 from desk.admin import lists
+from desk.bulk import admin as bulk
 
-__all__ = ["lists"]
+__all__ = ["bulk", "lists"]

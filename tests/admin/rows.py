@@ -15,6 +15,8 @@ from contacts.models import Contact, ReferralInvite, Segment, Tag
 from contacts.segments import services as segments
 from customfields import services as custom_fields
 from customfields.models import CustomField
+from desk.bulk import services as bulk
+from desk.bulk.models import BulkJob
 from desk.lists import services as lists
 from desk.lists.models import SavedView
 from imports.models import Import
@@ -183,6 +185,16 @@ def run(organisation: Organisation, **values: Any) -> Run:
     )
 
 
+def bulk_job(organisation: Organisation) -> BulkJob:
+    return bulk.start(
+        organisation=organisation,
+        by=member(organisation).user,
+        action="tag",
+        told={"name": "Secret"},
+        contacts=Contact.objects.for_organisation(organisation),
+    )
+
+
 def saved_view(organisation: Organisation) -> SavedView:
     owner = member(organisation).user
     return lists.save(
@@ -221,6 +233,7 @@ ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Connection: connection,
     Delivery: delivery,
     SavedView: saved_view,
+    BulkJob: bulk_job,
     WebhookEndpoint: endpoint,
     WebhookDelivery: told,
 }

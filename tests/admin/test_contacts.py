@@ -293,10 +293,10 @@ def test_tagging_and_untagging_ask_and_say_what_they_did(
     assert "Tag 2 contacts" in asked.content.decode()
     assert not two.tags.exists()
     done = act(owner, "tag_chosen", one, two, confirmed="yes", name="vip")
-    assert "1 contact now carries vip; 1 did already." in messages_of(done)
+    assert "Tag “vip” put on: 1 contact changed, 1 was so already." in messages_of(done)
     tag = Tag.objects.for_organisation(organisation).get()
     done = act(owner, "untag_chosen", one, two, confirmed="yes", tag=str(tag.pk))
-    assert "VIP is off 2 contacts." in messages_of(done)
+    assert "Tag “VIP” taken off: 2 contacts changed." in messages_of(done)
     refused = act(owner, "tag_chosen", one, confirmed="yes", name=" ")
     assert refused.status_code == 200
     assert refused.context["form"].errors
@@ -314,7 +314,7 @@ def test_an_action_on_all_that_was_found(owner: Client, organisation: Organisati
         "name": "Found",
     }
     done = owner.post(f"{LIST}?q=jane", everyone, follow=True)
-    assert "60 contacts now carry Found" in messages_of(done)
+    assert "Tag “Found” put on: 60 contacts changed" in messages_of(done)
     assert not bob.tags.exists()
 
 

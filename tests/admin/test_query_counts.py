@@ -13,6 +13,7 @@ from django.utils.crypto import get_random_string
 
 from contacts.models import Contact, Segment
 from customfields.models import CustomField
+from desk.bulk.models import BulkJob
 from desk.lists.models import SavedView
 from imports.models import Import
 from integrations.models import Connection, Delivery
@@ -55,6 +56,7 @@ LISTS = {
     "Connection": 2,
     "Delivery": 4,  # + connections, and those of the filter
     "SavedView": 2,
+    "BulkJob": 2,
     "WebhookEndpoint": 2,
     "WebhookDelivery": 3,  # + endpoints for the filter
 }
@@ -85,6 +87,7 @@ def fill(organisation: Organisation, model: Any, number: int) -> None:
             Connection,
             Delivery,
             SavedView,
+            BulkJob,
             WebhookEndpoint,
             WebhookDelivery,
             Workflow,

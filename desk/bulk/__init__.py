@@ -1,0 +1,1 @@
+"""Things done to many contacts at once, in the worker, with progress and a way back."""
