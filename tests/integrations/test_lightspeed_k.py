@@ -161,6 +161,44 @@ def test_a_charge_follows_a_guest_who_was_merged(
     assert activities(till).get(type="Purchase").contact_id == ann.pk
 
 
+def test_what_is_taken_back_names_the_bill_that_it_was(
+    organisation: Organisation, till: Connection
+) -> None:
+    activities_services.record(
+        organisation=organisation,
+        contact={"email_address": "guest@example.com"},
+        type="Booking",
+        source="mews",
+        happened_at=datetime(2020, 12, 1, tzinfo=UTC),
+        booking={"external_reference": "001"},
+    )
+    back = {
+        "fiscId": "A1234.6",
+        "initialAccountId": "A1234.5",
+        "transactions": [{"amount": -60.0, "quantity": -2.0, "description": "Menu"}],
+        "payments": [{"amount": -66.0, "reservationId": "001"}],
+    }
+
+    tell(till, CHARGE, "/charge")
+    tell(till, {**CHARGE, **back}, "/charge")
+
+    refund = activities(till).get(type="Refund")
+    assert (refund.spend, refund.data["refundOf"]) == (-6600, "A1234.5")
+    assert refund.contact.rollup.total_spend == 0
+
+
+def test_means_of_payment_are_not_stored(till: Connection) -> None:
+    account = {
+        "uuid": "5a81c7f4",
+        "paymentEntries": [{"paymentMethodCode": "APM", "externalReference": "1234567890"}],
+    }
+
+    delivery = tell(till, {"type": "ORDER", "status": "CLOSED", "account": account})
+
+    assert "5a81c7f4" in delivery.body
+    assert "1234567890" not in delivery.body
+
+
 def test_a_charge_with_a_wrong_key_is_refused(till: Connection) -> None:
     assert post(till, {**CHARGE, "apiKey": "no"}, "/charge", headers={}).status_code == 401
 

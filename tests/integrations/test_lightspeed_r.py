@@ -83,6 +83,36 @@ def test_several_sales_are_a_list(till: Connection, httpserver: HTTPServer) -> N
     assert [(one.type, one.spend) for one in found] == [("Purchase", 3448), ("Refund", -1000)]
 
 
+def test_contacts_may_be_lists_and_nothing_may_be_a_text(
+    till: Connection, httpserver: HTTPServer
+) -> None:
+    customer = sale()["Customer"]
+    emails = [
+        {"address": "work@example.com", "useType": "Secondary"},
+        {"address": "ann@example.com", "useType": "Primary"},
+    ]
+    phones = [
+        {"number": "+447700900111", "useType": "Home"},
+        {"number": "+447700900123", "useType": "Mobile"},
+    ]
+    told = {"Emails": {"ContactEmail": emails}, "Phones": {"ContactPhone": phones}}
+    lists = sale(
+        Customer={**customer, "Contact": {"noEmail": "true", **told}},
+        SaleLines={"SaleLine": [{"itemID": "12"}, {"itemID": "13"}]},
+    )
+    texts = sale(saleID="278", customerID="43", Customer={"customerID": "43", "Contact": ""})
+
+    one, other = fetch(till, httpserver, [lists, {**texts, "SaleLines": "", "SalePayments": ""}])
+
+    assert (one.contact.email_address, one.contact.phone_number_e164) == (
+        "ann@example.com",
+        "+447700900123",
+    )
+    assert one.contact.permissions.get().status == "unsubscribed"
+    assert [item["itemID"] for item in one.data["items"]] == ["12", "13"]
+    assert (other.contact.name, other.data) == ("Lightspeed R-Series 43", {"shop": "1"})
+
+
 @pytest.mark.parametrize("values", [{"completed": "false"}, {"customerID": "0"}])
 def test_what_is_not_completed_or_nobodys_is_left_out(
     till: Connection, httpserver: HTTPServer, values: dict[str, str]

@@ -27,6 +27,7 @@ VECTOR = (
     b"payload=%7B%22id%22%3A%220af7b240-ab24-11e7-eddc-9c3f5b6f1a11%22%2C%22status%22%3A%22CLOSED"
     b"%22%2C%22total_price%22%3A39.08%7D&domain_prefix=demoshop&environment=prod"
 )
+RAW_HEX = "2dcd5382b7db08c6aaf5138fd5b94c1a42e43062b7ced28e12ca1b569debb94c"
 CUSTOMER = {
     "id": "e52b2846-e925-11e4-f98b-f47bd1b36da8",
     "name": "Sample Person",
@@ -99,18 +100,19 @@ def activities(connection: Connection) -> Any:
     return Activity.objects.for_organisation(connection.organisation).order_by("pk")
 
 
-def spellings() -> list[tuple[str, str]]:
+def spellings(secret: str = SECRET) -> list[tuple[str, str]]:
     payload = b'{"id":"0af7b240-ab24-11e7-eddc-9c3f5b6f1a11","status":"CLOSED","total_price":39.08}'
     told = []
     for way, message in (("raw", VECTOR), ("payload", payload)):
-        digest = hmac.digest(SECRET.encode(), message, hashlib.sha256)
+        digest = hmac.digest(secret.encode(), message, hashlib.sha256)
         told += [(f"{way}/hex", digest.hex()), (f"{way}/base64", base64.b64encode(digest).decode())]
     return told
 
 
 def test_the_vectors() -> None:
     told = dict(spellings())
-    assert told["raw/hex"] == "2dcd5382b7db08c6aaf5138fd5b94c1a42e43062b7ced28e12ca1b569debb94c"
+    assert len(VECTOR) == 165
+    assert told["raw/hex"] == RAW_HEX
     assert told["payload/hex"] == "c8201dc92878a9b079e7112bb865ff84d27d6e29ddfff59fce625aba9ee4ceb2"
     assert told["payload/base64"] == "yCAdySh4qbB55xEruGX/hNJ9bind//WfzmJaup7kzrI="
 
@@ -126,6 +128,28 @@ def test_each_spelling_of_the_signature_is_taken(
 
     (kept,) = Delivery.objects.for_organisation(till.organisation)
     assert kept.verdict == f"signed ({way})"
+
+
+@pytest.mark.parametrize(
+    ("raw", "headers"),
+    [
+        (VECTOR, {}),
+        (VECTOR, {"x-signature": ""}),
+        (VECTOR, {"x-signature": "algorithm=HMAC-SHA256"}),
+        (VECTOR, {"x-signature": "signature=,algorithm=HMAC-SHA256"}),
+        (VECTOR, {"x-signature": "signature=897hRT893qkA783M093ha903f,algorithm=HMAC-SHA256"}),
+        (VECTOR, {"x-signature": f"signature={dict(spellings('another'))['raw/hex']}"}),
+        (VECTOR.replace(b"39.08", b"39.09"), {"x-signature": f"signature={RAW_HEX}"}),
+        (VECTOR + b"&type=sale.update", {"x-signature": f"signature={RAW_HEX}"}),
+        (b"", {"x-signature": f"signature={RAW_HEX}"}),
+    ],
+)
+def test_what_is_not_genuine_is_refused(
+    connect: Callable[..., Connection], raw: bytes, headers: dict[str, str]
+) -> None:
+    till = connect("lightspeed-x", domain_prefix="demoshop", client_secret=SECRET)
+
+    assert post(till, raw, headers=headers).status_code == 401
 
 
 def test_a_pinned_spelling_refuses_the_others(connect: Callable[..., Connection]) -> None:
@@ -188,6 +212,21 @@ def test_numbers_may_be_texts(till: Connection) -> None:
     assert activities(till).get().spend == 4182
 
 
+@pytest.mark.parametrize(
+    ("currency", "price", "spend"),
+    [("JPY", 1200, 1200), ("KWD", "1.234", 1234), ("EUR", 89.99, 8999), ("EUR", 0.1, 10)],
+)
+def test_money_is_counted_in_the_connections_currency(
+    connect: Callable[..., Connection], currency: str, price: Any, spend: int
+) -> None:
+    till = connect("lightspeed-x", {"currency": currency}, domain_prefix="demoshop")
+
+    tell(till, {**SALE, "totals": {"total_tax": 0, "total_price": price}})
+
+    activity = activities(till).get()
+    assert (activity.spend, activity.currency_code) == (spend, currency)
+
+
 @pytest.mark.parametrize("status", ["SAVED", "LAYBY", "ONACCOUNT", "AWAITING_PICKUP", "NEW"])
 def test_an_open_sale_does_not_count(till: Connection, status: str) -> None:
     tell(till, {**SALE, "status": status})
@@ -235,7 +274,18 @@ def test_a_deleted_customer_keeps_the_contact(till: Connection) -> None:
     assert not contact.external_ids.exists()
 
 
-@pytest.mark.parametrize("raw", [b"environment=prod", b"payload=nonsense", b"\xff\xfe", b""])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"environment=prod",
+        b"payload=",
+        b"payload=nonsense",
+        b"payload=%5B%5D",
+        b"payload=" + b"[" * 5000,
+        b"\xff\xfe",
+        b"",
+    ],
+)
 def test_what_is_no_payload_is_kept_as_failed(till: Connection, raw: bytes) -> None:
     assert tell(till, raw).status == "failed"
 
