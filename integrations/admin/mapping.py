@@ -81,6 +81,11 @@ class Sheet:
         """The stored mapping that this began with."""
         return hashlib.sha256(mapping_of(self.connection).encode()).hexdigest()[:16]
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether there is something to save."""
+        return self.mapping.strip() != mapping_of(self.connection).strip()
+
     def body(self) -> Any:
         """What is looked at; None when there is nothing, or nothing that can be read."""
         where = "sample" if self.sample.strip() else "delivery"

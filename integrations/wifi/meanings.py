@@ -89,11 +89,15 @@ EARLIEST = 10**8
 """A number above it counts seconds since 1970; `20260105` is a day."""
 
 
-def _moment(value: Any, organisation: Organisation) -> datetime:
+def _time(value: Any) -> datetime | None:
     number = reading.decimal(value)
-    moment = reading.moment(value)
     if number is not None and number > EARLIEST:
-        moment = reading.epoch(value)
+        return reading.epoch(value)
+    return reading.moment(value)
+
+
+def _moment(value: Any, organisation: Organisation) -> datetime:
+    moment = _time(value)
     if moment is None:
         raise _wrong(_("%(value)s is no time, such as 2026-01-05T10:00:00Z or 1767607200."), value)
     return moment
@@ -138,7 +142,7 @@ def _consent(value: Any, organisation: Organisation) -> bool:
     said = ("true" if value else "false") if isinstance(value, bool) else reading.text(value)
     if said.lower() in _YES | _NO:
         return said.lower() in _YES
-    if reading.moment(said) is not None:
+    if _time(said) is not None:
         return True
     raise _wrong(_("%(value)s is neither yes nor no."), value)
 

@@ -70,7 +70,7 @@ def _read_line(number: int, line: str) -> tuple[str, list[str]]:
     candidates, position = [], 0
     while True:
         match = _CANDIDATE.match(told, position)
-        if match is None:
+        if match is None or not _is_spelt_right(match[1]):
             wrong = told[position:].partition("|")[0].strip()
             raise WrongMapping(
                 _("Line %(number)d: %(path)s is no path, such as user.email or events[0].mac.")
@@ -80,6 +80,15 @@ def _read_line(number: int, line: str) -> tuple[str, list[str]]:
         position = match.end() + 1
         if match.end() >= len(told):
             return name, candidates
+
+
+def _is_spelt_right(candidate: str) -> bool:
+    """Whether what stands in quotation marks is a text of JSON: `"\\q"` is none."""
+    try:
+        find(None, candidate)
+    except ValueError:
+        return False
+    return True
 
 
 def assign(text: str, name: str, candidate: str) -> str:

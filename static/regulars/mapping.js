@@ -63,7 +63,11 @@
         }
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const news = page.getElementById("mapping");
-        if (!news || turn !== asked) return;
+        if (turn !== asked) return;
+        if (!news) {
+            location.reload(); // signed out meanwhile, as it seems
+            return;
+        }
         form().replaceWith(news);
         [...news.querySelectorAll("details")].forEach((one, at) => { one.open ||= open[at]; });
         prepare();
@@ -74,7 +78,11 @@
 
     document.addEventListener("submit", (event) => {
         const button = event.submitter?.value ?? "show";
-        if (event.target !== form() || button === "save" || button === "apply") return;
+        if (event.target !== form()) return;
+        if (button === "save" || button === "apply") {
+            delete form().dataset.changed;
+            return;
+        }
         event.preventDefault();
         send(button);
     });
@@ -97,6 +105,10 @@
             choose();
             chosen.focus();
         }
+    });
+
+    window.addEventListener("beforeunload", (event) => {
+        if (form()?.dataset.changed !== undefined) event.preventDefault();
     });
 
     document.addEventListener("DOMContentLoaded", () => {

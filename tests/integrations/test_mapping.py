@@ -128,13 +128,14 @@ def test_ids_of_another_system_of_the_same_kind_are_others(
         ("at = x", "noon", "When it happened: noon is no time"),
         ("amount = x", "a lot", "Amount spent: a lot is no amount"),
         ("currency = x", "Taler", "Currency: Taler is no currency"),
+        ("consent.email = x", 7, "Consent to e-mail: 7 is neither yes nor no"),
         ("consent.email = x", "perhaps", "Consent to e-mail: perhaps is neither yes nor no"),
         ("custom.size = x", "huge", "size: There is no custom field of this name"),
         ("phone = x", "555-555-SHIP", "555-555-SHIP is no phone number"),
     ],
 )
 def test_what_cannot_be_read_is_left_out_and_said(
-    portal: Connection, line: str, value: str, said: str
+    portal: Connection, line: str, value: Any, said: str
 ) -> None:
     body = {**CAME, "x": value}
     mapping = "\n".join(
@@ -218,9 +219,20 @@ def test_an_agreement_that_ends_there_ends_here(portal: Connection) -> None:
     assert contact(portal).permissions.get().status == "unsubscribed"
 
 
-def test_a_mapping_that_cannot_be_read_is_refused(portal: Connection) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mail = a",
+        "email = a |",
+        'type = "Purchase',
+        r'type = "\q"',
+        r'email = a["\q"]',
+        "custom. = a",
+    ],
+)
+def test_a_mapping_that_cannot_be_read_is_refused(portal: Connection, line: str) -> None:
     with pytest.raises(ValidationError, match="Line 1"):
-        services.change(connection=portal, options={"mapping": "mail = a"})
+        services.change(connection=portal, options={"mapping": line})
 
 
 # The text
