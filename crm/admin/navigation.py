@@ -18,6 +18,7 @@ MENU: list[tuple[Any, list[tuple[Any, str, str]]]] = [
             (_("Contacts"), "group", "contacts.contact"),
             (_("Tags"), "sell", "contacts.tag"),
             (_("Segments"), "target", "contacts.segment"),
+            (_("Bulk changes"), "checklist", "desk.bulkjob"),
             (_("Credit"), "savings", "rewards.creditentry"),
             (_("Referral invites"), "share", "contacts.referralinvite"),
         ],

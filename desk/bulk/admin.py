@@ -225,7 +225,7 @@ class BulkJobAdmin(OrganisationAdmin):
         view = self.admin_site.admin_view
         return [
             path("<int:pk>/progress/", view(self.fragment), name="desk_bulkjob_progress"),
-            path("<int:pk>/<str:move>/", view(self.move), name="desk_bulkjob_move"),
+            path("<int:pk>/move/<str:move>/", view(self.move), name="desk_bulkjob_move"),
             *super().get_urls(),
         ]
 
