@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model
@@ -23,6 +23,8 @@ class Failure:
     field: str
     reason: str
     cells: Sequence[Cell]
+    reasons: Sequence[tuple[str, str]] = ()
+    """The same, field by field, where more than one is wrong too."""
 
     @classmethod
     def of(cls, line: int, error: ValidationError | Conflict, cells: Sequence[Cell]) -> Failure:
@@ -35,6 +37,7 @@ class Failure:
             ", ".join(field for field, _reason in found if field),
             " ".join(reason for _field, reason in found),
             cells,
+            found,
         )
 
     @classmethod
@@ -70,6 +73,32 @@ class Batch:
         self.unchanged += other.unchanged
         self.failures += other.failures
         self.records += other.records
+
+
+Outcome = Literal["created", "updated", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What became of one row: whose it is, and what it changes, as `ImportedRow.before` has it."""
+
+    outcome: Outcome
+    line: int
+    cells: Sequence[Cell]
+    who: str
+    contact: int | None
+    """The contact's id; None for one that is new."""
+    changes: Mapping[str, Any]
+
+
+class Watcher(Protocol):
+    """Looks at rows of a dry run, as many as it likes. Counting them is not its business."""
+
+    def wants(self, outcome: Outcome) -> bool:
+        """Whether one more row of this outcome is of interest."""
+        ...
+
+    def see(self, row: Seen) -> None: ...
 
 
 class Importer(Protocol):

@@ -102,7 +102,7 @@ def moment(text: str, zone: ZoneInfo, date_format: str | None) -> datetime:
 def _other_format(date_format: str | None) -> str:
     if date_format:
         return _(" or as in %(format)s") % {"format": date_format}
-    return _(" (say --date-format for another way of writing)")
+    return _(" (another way of writing is said by the date format)")
 
 
 def tags(cell: Any) -> list[str]:
@@ -167,7 +167,7 @@ def minor_units(text: str) -> int:
         raise ValidationError(
             _(
                 "%(value)s is not a whole number of the smallest unit, such as 4500 for 45.00;"
-                " say --spend-in major for amounts such as 45.00."
+                " for amounts such as 45.00, say that spend is in major units."
             ),
             code="invalid_amount",
             params={"value": text[:40]},

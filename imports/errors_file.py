@@ -7,12 +7,27 @@ import io
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from imports.batches import Failure
 from imports.files.source import Unusable
 from imports.files.spreadsheet import guard
 from imports.files.writing import cell_text
 from imports.headers import ERROR_COLUMNS
+
+
+class Refusals(Protocol):
+    """Where rows go that were not taken. `append` is called in the transaction of their batch;
+    `size` is what it answered when the last one was committed."""
+
+    size: int
+
+    @property
+    def place(self) -> str:
+        """Where people find them; empty where there is no file."""
+        ...
+
+    def append(self, failures: Iterable[Failure]) -> int: ...
 
 
 class ErrorsFile:
@@ -26,6 +41,10 @@ class ErrorsFile:
         self.path = path
         self._headers = headers
         self.size = size
+
+    @property
+    def place(self) -> str:
+        return str(self.path)
 
     def check(self) -> None:
         """Raise Unusable when the file could not be written."""
@@ -44,15 +63,9 @@ class ErrorsFile:
     def append(self, failures: Iterable[Failure]) -> int:
         """Write these rows after what is counted, and answer the new length. It is on the disk
         when this returns."""
-        rows = [self._row(failure) for failure in failures]
-        if not rows:
+        content = as_csv(self._headers, failures, with_headers=self.size == 0).encode()
+        if not content:
             return self.size
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\r\n")
-        if self.size == 0:
-            writer.writerow([*ERROR_COLUMNS, *map(guard, self._headers)])
-        writer.writerows(rows)
-        content = text.getvalue().encode()
         with self.path.open("r+b" if self.path.exists() else "w+b") as stream:
             stream.seek(self.size)
             stream.write(content)
@@ -61,10 +74,20 @@ class ErrorsFile:
             os.fsync(stream.fileno())
         return self.size + len(content)
 
-    def _row(self, failure: Failure) -> list[str]:
-        cells = [guard(cell_text(cell)) for cell in failure.cells]
-        cells += [""] * (len(self._headers) - len(cells))
-        readable = [
-            cell.encode(errors="surrogateescape").decode(errors="replace") for cell in cells
-        ]
-        return [str(failure.line), failure.field, guard(failure.reason), *readable]
+
+def as_csv(headers: Sequence[str], failures: Iterable[Failure], *, with_headers: bool) -> str:
+    """The lines of an errors file; none, and no headers either, when nothing failed."""
+    rows = [_row(headers, failure) for failure in failures]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    if rows and with_headers:
+        writer.writerow([*ERROR_COLUMNS, *map(guard, headers)])
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _row(headers: Sequence[str], failure: Failure) -> list[str]:
+    cells = [guard(cell_text(cell)) for cell in failure.cells]
+    cells += [""] * (len(headers) - len(cells))
+    readable = [cell.encode(errors="surrogateescape").decode(errors="replace") for cell in cells]
+    return [str(failure.line), failure.field, guard(failure.reason), *readable]

@@ -35,8 +35,13 @@ class Import(TenantModel):
     )
     file_name = models.CharField(_("file"), max_length=255)
     digest = models.CharField(max_length=64)
+    # Who began it, as `crm.actors` tells; empty for imports of before that was kept.
+    by_kind = models.CharField(max_length=20, blank=True, default="", editable=False)
+    by_name = models.CharField(_("by"), max_length=255, blank=True, default="", editable=False)
     options = models.JSONField(_("options"), default=dict)
     mapping = models.JSONField(_("columns"), default=dict)
+    # How many rows the file has, nearly.
+    rows_about = models.BigIntegerField(null=True, editable=False)
     rows_done = models.BigIntegerField(_("rows"), default=0)
     created_rows = models.BigIntegerField(_("created"), default=0)
     updated_rows = models.BigIntegerField(_("updated"), default=0)
@@ -161,3 +166,7 @@ class KeptRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.what} {self.row_id}: {self.reason}"
+
+
+# Last: they point at imports.
+import imports.wizard.models  # noqa: E402, F401

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from contacts.models import Address
 from imports import tables
 from imports.batches import Batch, Failure, Importer, Record, ranges
-from imports.errors_file import ErrorsFile
+from imports.errors_file import Refusals
 from imports.files.source import Chunk, Source, after
 from imports.models import CreatedRange, Import, ImportedRow, What
 
@@ -98,7 +98,7 @@ class Running:
     source: Source
     importer: Importer
     run: Import | None
-    errors: ErrorsFile | None
+    errors: Refusals | None
     own: Mapping[str, OwnRows]
     progress: Progress | None = None
 
@@ -136,7 +136,7 @@ class Running:
         finally:
             self.importer.close()
         if self.errors is not None and report.failed:
-            report.errors_file = str(self.errors.path)
+            report.errors_file = self.errors.place
         return report
 
     def _take(self, chunk: Chunk, prepared: Any, seconds: float) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,11 +25,11 @@ from imports import cells
 from imports.activities.columns import RESERVATIONS, ActivityColumns
 from imports.activities.importer import ActivityImporter
 from imports.activities.service import WHATS as RESERVATION_WHATS
-from imports.batches import ranges
+from imports.batches import Watcher, ranges
 from imports.definitions.columns import DefinitionColumns
 from imports.definitions.importer import DefinitionImporter
 from imports.definitions.vocabulary import definition_vocabulary
-from imports.errors_file import ErrorsFile
+from imports.errors_file import ErrorsFile, Refusals
 from imports.files.opening import Opened
 from imports.files.source import Unusable
 from imports.files.spreadsheet import CLEAR, unguard
@@ -42,7 +43,7 @@ from imports.headers import (
     refuse_unknown,
 )
 from imports.models import CreatedRange, Import, What
-from imports.options import Options
+from imports.options import NewField, Options
 from imports.people.columns import PeopleColumns
 from imports.people.importer import PeopleImporter
 from imports.runs import OwnRows, Progress, Report, Running
@@ -59,6 +60,12 @@ class Door:
     dry_run: bool = False
     progress: Progress | None = None
     announce: Callable[[str], None] | None = None
+    errors: Refusals | None = None
+    """Where rows go that fail, instead of a file."""
+    watcher: Watcher | None = None
+    """Who looks at the rows of a dry run."""
+    begun: Callable[[Import], None] | None = None
+    """Told which import it is, once that is written down."""
 
     def say(self, sentence: str) -> None:
         """Tell something that people should know before it begins."""
@@ -74,6 +81,7 @@ def import_contacts(
     Goes on where an earlier run of the same file with the same options was stopped. Memory stays
     flat. Raises Unusable, with nothing written, when the file or its columns cannot be used.
     """
+    organisation = _in_country(organisation, options.country)
     run = None if door.dry_run else _unfinished(organisation, Import.Kind.CONTACTS, file, options)
     planned: list[CustomField] = []
     if run is None:
@@ -96,7 +104,7 @@ def import_contacts(
         targets = run.mapping
         errors = _errors_file(file, door, run)
         _say_goes_on(run, door)
-    _keep_errors_path(run, errors)
+    _note_begun(run, errors, door)
     known = Definitions.of(organisation)
     definitions = Definitions(organisation, [*known.fields, *planned]) if planned else known
     columns = PeopleColumns(
@@ -107,7 +115,9 @@ def import_contacts(
         guarded=file.guarded,
     )
     own = OwnRows(run)
-    importer = PeopleImporter(organisation, columns, options, is_own=own, dry_run=door.dry_run)
+    importer = PeopleImporter(
+        organisation, columns, options, is_own=own, dry_run=door.dry_run, watcher=door.watcher
+    )
     running = Running(file.source, importer, run, errors, {What.CONTACT: own}, door.progress)
     _say_if_news(organisation, options, door)
     with causes.quiet(options.backfill), actors.acting(_by(run)):
@@ -123,6 +133,7 @@ def import_activities(
     Goes on where an earlier run of the same file with the same options was stopped. Memory stays
     flat. Raises Unusable, with nothing written, when the file or its columns cannot be used.
     """
+    organisation = _in_country(organisation, options.country)
     run, targets, errors = _open(
         organisation, Import.Kind.ACTIVITIES, file, options, door, plan=_plan_activities
     )
@@ -135,7 +146,9 @@ def import_activities(
     )
     whats: tuple[str, ...] = (What.CONTACT, *RESERVATION_WHATS.values())
     own = {what: OwnRows(run, what) for what in whats}
-    importer = ActivityImporter(organisation, columns, options, own=own, dry_run=door.dry_run)
+    importer = ActivityImporter(
+        organisation, columns, options, own=own, dry_run=door.dry_run, watcher=door.watcher
+    )
     running = Running(file.source, importer, run, errors, own, door.progress)
     _say_if_news(organisation, options, door)
     # Of history nothing is news: nor the contacts that it brings, nor the segments they enter.
@@ -171,7 +184,7 @@ def _open(
     door: Door,
     *,
     plan: Callable[[Opened, Options], dict[str, str]],
-) -> tuple[Import | None, list[str], ErrorsFile | None]:
+) -> tuple[Import | None, list[str], Refusals | None]:
     """The import that goes on or begins (none in a dry run), what each column is, and where rows
     go that fail."""
     run = None if door.dry_run else _unfinished(organisation, kind, file, options)
@@ -185,8 +198,17 @@ def _open(
         targets = run.mapping
         errors = _errors_file(file, door, run)
         _say_goes_on(run, door)
-    _keep_errors_path(run, errors)
+    _note_begun(run, errors, door)
     return run, [targets[header] for header in file.source.headers], errors
+
+
+def _in_country(organisation: Organisation, country: str | None) -> Organisation:
+    """The organisation as one that reads phone numbers in another country."""
+    if country is None or country == organisation.country:
+        return organisation
+    other = copy.copy(organisation)  # of its own: it is not the one that others hold
+    other.country = country
+    return other
 
 
 def _by(run: Import | None) -> Actor:
@@ -248,30 +270,32 @@ def _begin(
     options: Options,
     *,
     targets: dict[str, str],
-    new_fields: Mapping[str, str] = MappingProxyType({}),
+    new_fields: Mapping[str, NewField] = MappingProxyType({}),
 ) -> Import:
-    """Write down that an import begins, and make the custom fields that it needs (`new_fields`:
-    their types, by header)."""
+    """Write down that an import begins, and make the custom fields that it needs (`new_fields`, by
+    header)."""
     with transaction.atomic():
         now = timezone.now()
-        made = {header: _define(organisation, header, kind) for header, kind in new_fields.items()}
+        made = {header: _define(organisation, header, new) for header, new in new_fields.items()}
+        by = actors.current()
         run = Import.objects.create(
             organisation=organisation,
             kind=kind,
             file_name=file.name[:255],
             digest=file.digest,
             options=options.to_json(),
+            rows_about=file.source.about,
+            by_kind=by.kind,
+            by_name=by.name[: actors.LONGEST_NAME],
             mapping=targets | {header: _target(field) for header, field in made.items()},
         )
         _note_fields(run, list(made.values()), now)
     return run
 
 
-def _define(organisation: Organisation, header: str, kind: str) -> CustomField:
+def _define(organisation: Organisation, header: str, new: NewField) -> CustomField:
     try:
-        return custom_services.define(
-            organisation=organisation, label=header[:_LONGEST_LABEL], type=kind
-        )
+        return custom_services.define(organisation=organisation, label=new.label, type=new.type)
     except ValidationError as error:
         reason = " ".join(reason for _field, reason in cells.reasons(error))
         raise Unusable(f'No custom field can be made of the column "{header}": {reason}') from None
@@ -282,24 +306,30 @@ def _target(field: CustomField) -> str:
 
 
 def _as_if_made(
-    organisation: Organisation, new_fields: Mapping[str, str], targets: dict[str, str]
+    organisation: Organisation, new_fields: Mapping[str, NewField], targets: dict[str, str]
 ) -> list[CustomField]:
     """The custom fields that a dry run would make, of which nobody else knows."""
+    there = CustomField.objects.for_organisation(organisation).values_list("name", flat=True)
+    taken = set(there) if new_fields else set()
     fields = [
         CustomField(
             # An id of its own, so that they can be told apart.
             pk=-place,
             organisation=organisation,
-            name=plain(header) or f"column{place}",
-            label=header[:_LONGEST_LABEL],
-            type=kind,
+            name=_free(plain(header), place, taken),
+            label=new.label,
+            type=new.type,
             updated_at=timezone.now(),
         )
-        for place, (header, kind) in enumerate(new_fields.items(), start=1)
+        for place, (header, new) in enumerate(new_fields.items(), start=1)
     ]
     for header, field in zip(new_fields, fields, strict=True):
         targets[header] = _target(field)
     return fields
+
+
+def _free(name: str, place: int, taken: set[str]) -> str:
+    return name if name and name not in taken else f"{name or 'column'}{place}"
 
 
 def _note_fields(run: Import, fields: Sequence[CustomField], now: datetime) -> None:
@@ -309,8 +339,10 @@ def _note_fields(run: Import, fields: Sequence[CustomField], now: datetime) -> N
     )
 
 
-def _errors_file(file: Opened, door: Door, run: Import | None) -> ErrorsFile | None:
+def _errors_file(file: Opened, door: Door, run: Import | None) -> Refusals | None:
     """Where rows that fail go. A dry run keeps them only when told where."""
+    if door.errors is not None:
+        return door.errors
     path = door.errors_path
     if path is None:
         if door.dry_run:
@@ -330,17 +362,21 @@ def _errors_file(file: Opened, door: Door, run: Import | None) -> ErrorsFile | N
     return errors
 
 
-def _keep_errors_path(run: Import | None, errors: ErrorsFile | None) -> None:
-    if run is not None and errors is not None and run.errors_file != str(errors.path):
-        run.errors_file = str(errors.path)
+def _note_begun(run: Import | None, errors: Refusals | None, door: Door) -> None:
+    if run is None:
+        return
+    if errors is not None and run.errors_file != errors.place:
+        run.errors_file = errors.place
         run.save(update_fields=["errors_file", "updated_at"])
+    if door.begun is not None:
+        door.begun(run)
 
 
 def _plan_contacts(
     organisation: Organisation, file: Opened, options: Options
-) -> tuple[dict[str, str], dict[str, str]]:
-    """What each column is, and for those that nobody knows the type of custom field to be made of
-    them. Reads the file once for each of these."""
+) -> tuple[dict[str, str], dict[str, NewField]]:
+    """What each column is, and for those that nobody knows the custom field to be made of them.
+    Reads the file once for each of these whose type was not said."""
     vocabulary = contact_vocabulary()
     fields = CustomField.objects.for_organisation(organisation)
     add_custom_fields(
@@ -350,7 +386,16 @@ def _plan_contacts(
     for name, label in fields.exclude(archived_at=None).values_list("name", "label"):
         hint = _("it is a custom field that is archived: bring it back before writing to it.")
         vocabulary.read_only |= dict.fromkeys((plain(name), plain(label)), hint)
-    matched = match(file.source.headers, vocabulary, options.mapping)
+    said = {
+        header: options.new_fields[header]
+        for header in file.source.headers
+        if header in options.new_fields
+    }
+    matched = match(
+        [header for header in file.source.headers if header not in said],
+        vocabulary,
+        options.mapping,
+    )
     if not options.create_fields:
         refuse_unknown(
             matched.unknown,
@@ -363,11 +408,14 @@ def _plan_contacts(
             f" (the columns are {quoted(file.source.headers)});"
             ' say which it is with --map "Header=emailAddress".'
         )
-    new_fields = {
-        header: types.infer(_texts(file, header, options), organisation.country)
+    inferred = {
+        header: NewField(
+            header[:_LONGEST_LABEL],
+            types.infer(_texts(file, header, options), organisation.country),
+        )
         for header in matched.unknown
     }
-    return matched.targets, new_fields
+    return matched.targets, said | inferred
 
 
 def _plan_activities(file: Opened, options: Options) -> dict[str, str]:

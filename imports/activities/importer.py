@@ -22,7 +22,7 @@ from imports.activities.columns import WRITTEN, ActivityColumns, CarefulRow, Hap
 from imports.activities.facts import DraftFacts, Facts
 from imports.activities.owners import survivors
 from imports.activities.service import Asked, record_all
-from imports.batches import Batch, Failure, Record
+from imports.batches import Batch, Failure, Outcome, Record, Seen, Watcher
 from imports.files.source import Chunk
 from imports.models import What
 from imports.options import Options
@@ -48,10 +48,12 @@ class ActivityImporter:
         *,
         own: Mapping[str, OwnRows],
         dry_run: bool,
+        watcher: Watcher | None = None,
     ) -> None:
         self._organisation = organisation
         self._columns = columns
         self._own = own
+        self._watcher = watcher
         self._dry_run = dry_run
         self._backfill = options.backfill
         self._facts = DraftFacts(organisation) if dry_run else Facts(organisation)
@@ -93,6 +95,8 @@ class ActivityImporter:
             dry_run=self._dry_run,
         )
         rows.take_all()
+        if self._watcher is not None:
+            rows.tell(self._watcher)
         if people is not None:
             batch.records.append(people.finish())
         if not self._dry_run:
@@ -242,6 +246,26 @@ class ActivityRows:
             return person
         return None
 
+    def tell(self, watcher: Watcher) -> None:
+        """Tell what becomes of the rows. Of a new activity `changes` are its columns, as if each
+        had been empty."""
+        chunk, columns = self._happenings.chunk, self._happenings.columns
+        for index, line in enumerate(chunk.lines):
+            if index in self.refused:
+                continue
+            outcome: Outcome = "created" if index in self.new else "unchanged"
+            if not watcher.wants(outcome):
+                continue
+            owner = self.new.get(index)
+            values = {name: columns[name][index] for name in WRITTEN} if index in self.new else {}
+            who, contact = _named(owner)
+            changes = {
+                name: [None, value if isinstance(value, int | str) else str(value)]
+                for name, value in values.items()
+                if value not in (None, "", {})
+            }
+            watcher.see(Seen(outcome, line, chunk.rows[index], who, contact, changes))
+
     def write(self, now: datetime, own: Mapping[str, OwnRows]) -> list[Record]:
         """Write the new rows and move the totals of their contacts."""
         careful = self._happenings.careful
@@ -311,6 +335,14 @@ class ActivityRows:
         for start in range(0, len(ids), rollups.BATCH):
             some = list(activities.filter(pk__in=ids[start : start + rollups.BATCH]))
             activities_recorded.send(Activity, organisation=self._organisation, activities=some)
+
+
+def _named(owner: int | Person | None) -> tuple[str, int | None]:
+    """What an owner is called, as far as that is known here, and the id of one that is there."""
+    if owner is None or isinstance(owner, int):
+        return "", owner
+    who = owner.name or owner.email_address or owner.phone_number or ""
+    return who, owner.id if owner.id > 0 else None
 
 
 def _needs_service(row: CarefulRow) -> bool:

@@ -116,6 +116,39 @@ class Person:
         if self.before is None and not self.is_new:
             self.before = self.profile()
 
+    def copy(self) -> Person:
+        """The same as it is now, whatever becomes of this one."""
+        twin = Person()
+        for column in (*PROFILE, "id", "addresses", "tags"):
+            setattr(twin, column, getattr(self, column))
+        twin.values = dict(self.values)
+        return twin
+
+    def original(self) -> Person:
+        """As it was when it was read, or settled."""
+        twin = self.copy()
+        if self.before is not None:
+            for column, value in zip(PROFILE, self.before, strict=True):
+                setattr(twin, column, value)
+        if self.addresses_before is not None:
+            twin.addresses = self.addresses_before
+        if self.tags_before is not None:
+            twin.tags = self.tags_before
+        twin.values |= self.values_before or {}
+        return twin
+
+    def changes_since(
+        self, earlier: Person | None, fields: Mapping[int, CustomField]
+    ) -> dict[str, Any]:
+        """As `changes`, but from `earlier` (a `copy`) on; from nothing when that is None."""
+        twin = self.copy()
+        twin.before = earlier.profile() if earlier is not None else (None,) * len(PROFILE)
+        twin.addresses_before = earlier.addresses if earlier is not None else []
+        twin.tags_before = earlier.tags if earlier is not None else {}
+        old = earlier.values if earlier is not None else {}
+        twin.values_before = {pk: old.get(pk) for pk in old.keys() | self.values.keys()}
+        return twin.changes(fields)
+
     def as_contact(self, organisation: Organisation) -> Contact:
         """An unsaved model instance with the same columns, for the services' functions."""
         columns = dict(zip(PROFILE, self.profile(), strict=True))
@@ -229,6 +262,11 @@ class Book:
         self._looked_up.update(emails, phones)
         for person in self._read(emails, phones, ids):
             self._index(person)
+
+    @property
+    def fields(self) -> Mapping[int, CustomField]:
+        """The custom fields that it knows values of, by id."""
+        return self._fields
 
     def load_tags(self, keys: Iterable[str]) -> None:
         """Read the tags of these folded names."""
@@ -428,6 +466,12 @@ class Book:
         person.tags = kept
         self.touch(person)
         return True
+
+    def add_tags(self, person: Person, wanted: Mapping[str, str]) -> bool:
+        """Put these (names by key) on it beside what it carries; True when any is new to it."""
+        return self.set_tags(
+            person, {**{key: tag.name for key, tag in person.tags.items()}, **wanted}
+        )
 
     def refuse_taken(self, person: Person | None, values: Mapping[CustomField, Any]) -> None:
         """Raise ValidationError when a unique value is another contact's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,12 +16,12 @@ from contacts.history import recording
 from contacts.identity import fold, full_name
 from contacts.models import Contact, ContactRollup
 from contacts.services.profiles import redacted, the_one_of, without_weak_identifiers
-from contacts.services.values import assign, read, require_identifier
+from contacts.services.values import assign, read, read_tag_names, require_identifier
 from crm.errors import Conflict
 from customfields import values as custom_values
 from customfields.definitions import Definitions
 from customfields.models import CustomField, CustomFieldValue
-from imports.batches import Batch, Failure, Record
+from imports.batches import Batch, Failure, Outcome, Record, Seen, Watcher
 from imports.files.source import Chunk
 from imports.models import What
 from imports.options import Options
@@ -30,8 +30,6 @@ from imports.people.columns import CarefulRow, People, PeopleColumns, put_places
 from organisations.models import Organisation
 
 T = TypeVar("T")
-
-Outcome = Literal["created", "updated", "unchanged"]
 
 
 class PeopleImporter:
@@ -48,11 +46,13 @@ class PeopleImporter:
         *,
         is_own: Callable[[int], bool],
         dry_run: bool,
+        watcher: Watcher | None = None,
     ) -> None:
         self._organisation = organisation
         self._columns = columns
         self._options = options
         self._is_own = is_own
+        self._watcher = watcher
         self._draft = Draft() if dry_run else None
 
     def close(self) -> None:
@@ -65,7 +65,7 @@ class PeopleImporter:
     def write(self, prepared: People, now: datetime) -> Batch:
         rows = self.open(prepared, now)
         rows.look_up()
-        batch = rows.take_all(dry_run=self._draft is not None)
+        batch = rows.take_all(dry_run=self._draft is not None, watcher=self._watcher)
         batch.records.append(rows.finish())
         return batch
 
@@ -75,7 +75,7 @@ class PeopleImporter:
         scope = Scope(
             fields=self._columns.custom_fields + self._filled_in(),
             addresses=people.places is not None or self._columns.has("addresses"),
-            tags=self._columns.has("tags"),
+            tags=self._columns.has("tags") or bool(self._options.add_tags),
         )
         book = Book(self._organisation, scope, now=now, is_own=self._is_own, draft=self._draft)
         return PeopleRows(self._organisation, self._columns, self._options, people, book)
@@ -126,6 +126,7 @@ class PeopleRows:
         self._organisation = organisation
         self._columns = columns
         self._mode = options.mode
+        self._add_tags = {fold(name): name for name in read_tag_names(options.add_tags)}
         self._people = people
         self._book = book
         self._fills = any(
@@ -148,11 +149,11 @@ class PeopleRows:
             if row.id is not None:
                 ids.add(row.id)
         self._book.load(emails - {""}, phones - {""}, ids)
-        if self._columns.has("tags"):
+        if self._columns.has("tags") or self._add_tags:
             keys = {key for tags in people.tags or () if tags is not None for key in tags}
             for row in people.careful.values():
                 keys.update(map(fold, row.given.tags or ()))
-            self._book.load_tags(keys)
+            self._book.load_tags(keys | self._add_tags.keys())
         self._look_up_owners()
 
     def _look_up_owners(self) -> None:
@@ -173,15 +174,18 @@ class PeopleRows:
             return None
         return field.kind.parse(row.custom[field.name], field)
 
-    def take_all(self, *, dry_run: bool) -> Batch:
+    def take_all(self, *, dry_run: bool, watcher: Watcher | None = None) -> Batch:
         """Take each row in the order of the file."""
         batch = Batch()
+        witness = Witness(watcher, self._book.fields) if watcher is not None else None
         counts = {"created": 0, "updated": 0, "unchanged": 0}
         chunk = self._people.chunk
         for index in range(len(self._people)):
             try:
-                _person, outcome = self.take(index, dry_run=dry_run)
+                person, outcome = self.take(index, dry_run=dry_run)
                 counts[outcome] += 1
+                if witness is not None:
+                    witness.saw(person, outcome, chunk.lines[index], chunk.rows[index])
             except (ValidationError, Conflict) as error:
                 batch.failures.append(Failure.of(chunk.lines[index], error, chunk.rows[index]))
         batch.created, batch.updated = counts["created"], counts["updated"]
@@ -229,8 +233,8 @@ class PeopleRows:
             values = self._columns.definitions.parse(
                 {field.name: value for field, value in values.items()}, creating=True
             )
-        if tags:
-            book.refuse_tags(person, tags)
+        if tags or self._add_tags:
+            book.refuse_tags(person, {**(tags or {}), **self._add_tags})
         if values:
             book.refuse_taken(person, values)
         if person is None:
@@ -243,11 +247,16 @@ class PeopleRows:
         differs = False
         if places is not None:
             differs |= book.set_addresses(person, put_places(person.addresses, places))
-        if tags is not None:
-            differs |= book.set_tags(person, tags)
+        differs |= self._put_tags(person, tags)
         if values:
             differs |= book.set_values(person, values)
         return person, ("updated" if differs and outcome == "unchanged" else outcome)
+
+    def _put_tags(self, person: Person, tags: Mapping[str, str] | None) -> bool:
+        """Those of the row in place of what is there, and those of all rows beside it."""
+        if tags is not None:
+            return self._book.set_tags(person, {**tags, **self._add_tags})
+        return bool(self._add_tags) and self._book.add_tags(person, self._add_tags)
 
     def _of_id(self, pk: int) -> Person:
         person = self._book.with_id(pk)
@@ -376,7 +385,7 @@ class PeopleRows:
             given.addresses = read({"addresses": merged}).addresses
         values = self._columns.definitions.parse(row.custom, creating=person is None)
         tags = None if given.tags is None else {fold(name): name for name in given.tags}
-        book.refuse_tags(person, tags or ())
+        book.refuse_tags(person, {**(tags or {}), **self._add_tags})
         book.refuse_taken(person, values)
         if person is None:
             person = Person()
@@ -389,8 +398,7 @@ class PeopleRows:
         differs = False
         if given.addresses is not None:
             differs |= book.set_addresses(person, given.addresses)
-        if tags is not None:
-            differs |= book.set_tags(person, tags)
+        differs |= self._put_tags(person, tags)
         differs |= book.set_values(person, values)
         return person, ("updated" if differs and outcome == "unchanged" else outcome)
 
@@ -450,6 +458,10 @@ class PeopleRows:
             values["addresses"] = put_places(before.addresses if before else [], row.places)
         if row.custom:
             values["customFields"] = row.custom
+        if self._add_tags:
+            carried = [tag.name for tag in before.tags.values()] if before else []
+            names = row.given.tags if row.given.tags is not None else carried
+            values["tags"] = [*names, *self._add_tags.values()]
         if row.id is not None:
             assert contact is not None
             contact.organisation = self._organisation
@@ -465,6 +477,27 @@ class PeopleRows:
         if before is None:
             return person, "created"
         return person, ("updated" if changed else "unchanged")
+
+
+class Witness:
+    """Tells a watcher what rows did to contacts, each against what those before it left."""
+
+    def __init__(self, watcher: Watcher, fields: Mapping[int, CustomField]) -> None:
+        self._watcher = watcher
+        self._fields = fields
+        self._earlier: dict[int, Person] = {}
+
+    def saw(self, person: Person, outcome: Outcome, line: int, cells: Sequence[Any]) -> None:
+        earlier = self._earlier.get(id(person))
+        if self._watcher.wants(outcome):
+            if earlier is None and outcome != "created":
+                earlier = person.original()
+            changes = person.changes_since(earlier, self._fields)
+            who = person.name or person.email_address or person.phone_number or ""
+            known = person.id if person.id > 0 else None
+            self._watcher.see(Seen(outcome, line, cells, who, known, changes))
+        if outcome != "unchanged" and self._watcher.wants("updated"):
+            self._earlier[id(person)] = person.copy()
 
 
 def _refuse_others(person: Person | None, *found: Person | None, by_id: bool) -> None:
