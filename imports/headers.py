@@ -201,33 +201,44 @@ _CONTACT_EXACT = {
 _CONTACT_SYNONYMS = {
     **words(
         email_address="Email, E-mail, Mail, E-mail 1, Email 1, E-mail 1 - Value, Primary email, "
-        "Contact email, Customer email, Guest email, Email ID, Courriel, Adresse e-mail",
+        "Contact email, Customer email, Guest email, Email ID, Courriel, Adresse e-mail, "
+        "E-Mail-Adresse, Mailadresse, Correo, Correo electrónico, E-mailadres, Posta elettronica, "
+        "Indirizzo e-mail, Endereço de e-mail",
         phone_number="Phone, Mobile, Mobile number, Mobile phone, Mobile no, Cell, Cell phone, "
         "Cellphone, Cell number, Telephone, Telephone number, Tel, Tel no, Phone no, Phone 1, "
         "Phone 1 - Value, Primary phone, Contact number, Contact phone, Customer phone, "
-        "Guest phone, Téléphone, Portable, Numéro de téléphone",
+        "Guest phone, Téléphone, Portable, Numéro de téléphone, Tél, Mobile/Portable, "
+        "Telefon, Telefonnummer, Rufnummer, Handy, Handynummer, Mobil, Mobiltelefon, Mobilnummer, "
+        "Teléfono, Móvil, Telefoon, Telefoonnummer, Mobiel, Telefono, Cellulare, Telefone, "
+        "Telemóvel, Celular",
         phone_number_country_code="Calling code, Phone country code, Phone country, Dial code, "
         "Dialling code, Dialing code, Phone prefix, Phone code",
         first_name="First, Forename, Given name, Christian name, FName, Prénom, Guest first name, "
-        "Customer first name",
+        "Customer first name, Vorname, Rufname, Voornaam, Nombre, Primeiro nome, Nome di battesimo",
         last_name="Last, Surname, Family name, LName, Second name, Nom de famille, "
-        "Guest last name, Customer last name",
+        "Guest last name, Customer last name, Nachname, Familienname, Zuname, Achternaam, "
+        "Apellido, Apellidos, Cognome, Sobrenome, Apelido",
         name="Full name, Contact, Contact name, Customer name, Guest name, Display name, "
-        "Business name, Nom complet",
-        dob="Birthday, Birth date, Born, Date de naissance",
-        timezone="TZ, Fuseau horaire",
+        "Business name, Nom complet, Vollständiger Name, Kundenname, Nombre completo, "
+        "Volledige naam, Nome completo",
+        dob="Birthday, Birth date, Born, Date de naissance, Geburtsdatum, Geburtstag, "
+        "Fecha de nacimiento, Geboortedatum, Data di nascita, Data de nascimento",
+        timezone="TZ, Fuseau horaire, Zeitzone, Zona horaria, Tijdzone, Fuso orario",
         kind="Contact kind, Contact type",
-        tags="Tag, Labels, Étiquettes",
+        tags="Tag, Labels, Étiquettes, Schlagwörter, Etiketten, Etiquetas, Etichette",
         id="Contact ID",
         addresses__0__type="Address type",
         addresses__0__line1="Address, Address 1, Address line 1, Line 1, Street, Street address, "
-        "Street 1, Adresse, Address street",
+        "Street 1, Adresse, Address street, Straße, Strasse, Anschrift, Dirección, Calle, "
+        "Adres, Straat, Indirizzo, Via, Endereço, Rua",
         addresses__0__line2="Address 2, Address line 2, Line 2, Street 2, Apartment, Suite",
-        addresses__0__city="City, Town, Town/City, Locality, Ville",
-        addresses__0__county="County, State, Province, State/Province, Region, State/Region",
+        addresses__0__city="City, Town, Town/City, Locality, Ville, Stadt, Ort, Wohnort, Ciudad, "
+        "Plaats, Woonplaats, Città, Cidade",
+        addresses__0__county="County, State, Province, State/Province, Region, State/Region, "
+        "Bundesland, Kanton, Provincia, Provincie, Département",
         addresses__0__postcode="Postcode, Post code, Zip, Zip code, Postal code, ZIP/Postal code, "
-        "Code postal",
-        addresses__0__country="Country, Country code, Country/Region, Pays",
+        "Code postal, PLZ, Postleitzahl, Código postal, CAP",
+        addresses__0__country="Country, Country code, Country/Region, Pays, Land, País, Paese",
     ),
 }
 
@@ -302,11 +313,14 @@ _ACTIVITY_SYNONYMS = words(
     type="Activity, Activity type, Event, Event type",
     source="System, Origin",
     happened_at="Date, Time, Datetime, Date/Time, Date and time, When, Timestamp, Happened, "
-    "Occurred, Occurred at, Order date, Transaction date, Purchase date, Activity date, Event date",
-    spend="Amount, Total, Value, Price, Order total, Total price, Gross, Revenue, Sum",
-    currency_code="Currency, Currency code",
+    "Occurred, Occurred at, Order date, Transaction date, Purchase date, Activity date, "
+    "Event date, Datum, Bestelldatum, Kaufdatum, Date de commande, Fecha, Fecha del pedido",
+    spend="Amount, Total, Value, Price, Order total, Total price, Gross, Revenue, Sum, "
+    "Betrag, Summe, Gesamtbetrag, Montant, Importe, Bedrag, Importo",
+    currency_code="Currency, Currency code, Währung, Devise, Moneda, Valuta",
     external_reference="Reference, Ref, External ID, External reference, Order ID, Order number, "
-    "Order no, Transaction ID, Receipt, Receipt number",
+    "Order no, Transaction ID, Receipt, Receipt number, Bestellnummer, Auftragsnummer, "
+    "Belegnummer, Numéro de commande, Número de pedido, Ordernummer",
     gift_card="Gift card, Voucher",
     referral_invite="Referral invite",
     booking__check_in="Check in, Check-in, Arrival, Arrival date",
