@@ -134,9 +134,9 @@ def write(rows: Sequence[tuple[Contact, Mapping[str, Wanted]]]) -> set[int]:
     """Write permissions of contacts of one organisation, which are locked, by channel; answers the
     ids of those that changed.
 
-    What is so already stays as it is, unless the time since when is told and is another. What was
-    told of an earlier time than what is known changes nothing. At most four queries, however many
-    they are; none when there is nothing to write.
+    What is so already stays as it is, unless it is told to be so since a later time, which then
+    counts. What was told of an earlier time than what is known changes nothing. At most four
+    queries, however many they are; none when there is nothing to write.
     """
     rows = [(contact, wanted) for contact, wanted in rows if wanted]
     if not rows:
@@ -158,7 +158,8 @@ def _is_news(there: ContactPermission | None, wanted: Wanted) -> bool:
     if there is None:
         return wanted.status != UNKNOWN
     if wanted.status == there.status:
-        return wanted.since is not None and _second(wanted.since) != _second(there.since)
+        # Never back: what was told in between would then count, and write to who wants no more.
+        return wanted.since is not None and _second(wanted.since) > _second(there.since)
     return wanted.since is None or wanted.since >= there.since
 
 
