@@ -105,9 +105,10 @@ class Change:
 class ObjectIs(Change):
     """Something at the other system is now so: who it is of, and which activities it stands for.
 
-    Activities that it stood for and does not any more are taken back. Of several `parents` (kind
-    and id) one may have to be there first. `counts` says whether its spend is counted, and that of
-    what hangs on it.
+    Activities that it stood for and does not any more are taken back. Its `parent` (kind and id)
+    has to be there first. `counts` says whether its spend is counted, and that of what hangs on
+    it. `parts` are versions of what changes without it (what is on a bill): of states of the same
+    version, one with an older part is older.
     """
 
     kind: str
@@ -119,6 +120,7 @@ class ObjectIs(Change):
     counts: bool = True
     note: str = ""
     """Why there is nothing to record, where there is nothing."""
+    parts: Mapping[str, int] = field(default_factory=dict)
 
     def apply(self, desk: Desk) -> None:
         parent = None
@@ -130,7 +132,7 @@ class ObjectIs(Change):
         if state.gone or (parent is not None and parent.gone):
             desk.note(_("%(object)s is deleted there; nothing of it is written.") % _named(state))
             return
-        if is_older(self.version, state.version):
+        if is_older(self.version, state.version) or self._has_older_part(state):
             desk.note(_("%(object)s: what is known is newer.") % _named(state))
             return
         contact = self._contact(desk, state, parent)
@@ -139,7 +141,7 @@ class ObjectIs(Change):
         if contact is None and self.facts:
             desk.note(_("Nobody to record it for: no customer is named."))
         state.version = self.version if self.version is not None else state.version
-        state.parent, state.counts = parent, self.counts
+        state.parent, state.counts, state.fields = parent, self.counts, dict(self.parts)
         counts = self.counts and (parent is None or parent.counts)
         facts = self.facts if contact is not None else ()
         wanted = {(fact.type, fact.reference) for fact in facts}
@@ -155,6 +157,11 @@ class ObjectIs(Change):
         state.save()
         desk.recount(state)
         desk.arrived(state)
+
+    def _has_older_part(self, state: ObjectState) -> bool:
+        return self.version == state.version and any(
+            is_older(version, state.fields.get(name)) for name, version in self.parts.items()
+        )
 
     def _person_key(self) -> str:
         return self.person.key if self.person is not None else ""
@@ -212,20 +219,27 @@ class PersonGone(Change):
         state = desk.state(PERSON, self.external_id)
         state.gone = True
         state.save()
-        desk.links().filter(external_id=self.external_id).delete()
+        for link in desk.links().filter(external_id=self.external_id).select_related("contact"):
+            desk.trace(link.contact)
+            link.delete()
 
 
 @dataclass(frozen=True)
 class PersonsMerged(Change):
     """Two profiles became one there: the id of the one that went means the other's contact from
-    now on. Contacts are not merged by themselves."""
+    now on. Contacts are not merged by themselves: where there are two, what is told late of the
+    one that went is not the other's."""
 
     kept: str
     gone: str
 
     def apply(self, desk: Desk) -> None:
-        for external_id in sorted((self.kept, self.gone)):
-            desk.state(PERSON, external_id)
+        states = {one: desk.state(PERSON, one) for one in sorted((self.kept, self.gone))}
+        if identity.became(desk, self.kept) == self.gone:
+            desk.note(_("%(object)s became the other before.") % _named(states[self.kept]))
+            return
+        states[self.gone].parent = states[self.kept]
+        states[self.gone].save()
         links = {
             link.external_id: link
             for link in desk.links()
@@ -237,15 +251,29 @@ class PersonsMerged(Change):
             desk.note(_("Neither customer is known here."))
         elif kept is None and gone is not None:
             desk.link(gone.contact, self.kept)
+            desk.trace(gone.contact)
         elif kept is not None and gone is None:
             desk.link(kept.contact, self.gone)
+            desk.trace(kept.contact)
         elif kept is not None and gone is not None and kept.contact_id != gone.contact_id:
             desk.note(
                 _("Contacts %(kept)d and %(gone)d are one customer there: merge them here too.")
                 % {"kept": kept.contact_id, "gone": gone.contact_id}
             )
-            gone.contact = kept.contact
-            gone.save(update_fields=["contact"])
+            self._take_over(desk, kept.contact)
+            desk.trace(gone.contact)
+            desk.trace(kept.contact)
+
+    def _take_over(self, desk: Desk, contact: Contact) -> None:
+        """Let the id that went mean this contact, and those of all that had become it before."""
+        going = [self.gone]
+        for external_id in going:
+            state = desk.state(PERSON, external_id)
+            state.person = self.kept
+            state.save()
+            before = state.children.values_list("external_id", flat=True)
+            going += [one for one in before if one not in (self.kept, *going)]
+        desk.links().filter(external_id__in=going).update(contact=contact)
 
 
 @dataclass(frozen=True)
@@ -260,6 +288,8 @@ class TagsAre(Change):
         contact = identity.linked(desk, self.external_id)
         if contact is None:
             raise NotYet(PERSON, self.external_id)
+        if _was_merged(desk, self.external_id):
+            return
         for verb, names in ((services.tag, self.add), (services.untag, self.remove)):
             for name in names:
                 try:
@@ -278,6 +308,8 @@ class PermissionIs(Change):
     wanted: Wanted
 
     def apply(self, desk: Desk) -> None:
+        if self.person.external_id is not None and _was_merged(desk, self.person.external_id):
+            return
         contact = identity.find(desk, self.person)
         if contact is None:
             if self.person.external_id is None:
@@ -310,6 +342,8 @@ class OptInIs(Change):
     given: datetime
 
     def apply(self, desk: Desk) -> None:
+        if _was_merged(desk, self.external_id):
+            return
         state = desk.state(PERSON, self.external_id)
         contact = identity.linked(desk, self.external_id)
         if contact is None or contact.redacted_at is not None:
@@ -480,6 +514,14 @@ class NotRead(Change):
 def is_older(version: int | None, known: int | None) -> bool:
     """Whether a state must not be applied over what is known."""
     return version is not None and known is not None and version < known
+
+
+def _was_merged(desk: Desk, external_id: str) -> bool:
+    """Whether a profile became another there since, of which news of it says nothing; noted."""
+    if identity.became(desk, external_id) == external_id:
+        return False
+    desk.note(_("Customer %(id)s was merged there: this is from before.") % {"id": external_id})
+    return True
 
 
 def _named(state: ObjectState) -> dict[str, str]:

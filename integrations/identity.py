@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PERSON = "person"
 """The kind of `ObjectState` of a person."""
 IDENTIFYING = ("email_address", "phone_number")
-TAGS = "tags"
+TAGS, RELAY = "tags", "relay"
 CUSTOM = "customFields"
 
 RELAYS = (
@@ -65,20 +65,27 @@ def find(desk: Desk, person: Person) -> Contact | None:
     return None
 
 
+def became(desk: Desk, external_id: str) -> str:
+    """Whose id counts by now: of a profile that was merged there, that of the one it became."""
+    passed: set[str] = set()
+    while external_id not in passed:
+        passed.add(external_id)
+        external_id = desk.state(PERSON, external_id).person or external_id
+    return external_id
+
+
 def find_or_create(desk: Desk, person: Person) -> Contact | None:
     """The contact that is meant, with what was told of it written, and the id linked. None when
     nothing tells who it is."""
+    person, is_old = _by_now(desk, person)
     state = desk.state(PERSON, person.external_id) if person.external_id else None
-    if state is not None and state.gone:
-        # A profile that was deleted there identifies nobody any more.
-        state, person = None, replace(person, external_id=None)
-    known = dict(state.fields) if state is not None else {}
-    values = _usable(desk, _apart(person.values))
+    values = _by_policy(desk, _usable(desk, _apart(person.values)))
     relay = person.relay
     if is_relay(values.get("email_address")):
         relay = values.pop("email_address")
         desk.note(_("The address is a relay's and identifies nobody."))
     contact = find(desk, person)
+    known: Mapping[str, int] = {}
     if contact is None:
         contact = _create(desk, values, person)
         if contact is None:
@@ -86,20 +93,23 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
     elif contact.redacted_at is not None:
         desk.note(_("Contact %(id)d was redacted; nothing is written to it.") % {"id": contact.pk})
         return contact
-    else:
+    elif not is_old:
+        known = _versions(desk, contact, person)
         newer = {
             name: value
             for name, value in values.items()
             if _may_write(contact, name, person.version, known.get(name))
         }
-        contact = _update(desk, contact, _by_policy(desk, newer))
+        contact = _update(desk, contact, newer)
     write_permissions(desk, contact, state, person.permissions)
     if state is not None:
+        if is_old or not _is_newest(person.version, state.fields.get(RELAY)):
+            relay = ""
         if person.version is not None:
             # Value by value, so that news in any order ends the same.
+            told = (*values, *([RELAY] if relay else []), *([] if person.tags is None else [TAGS]))
             state.fields |= {
-                name: max(person.version, known.get(name, person.version))
-                for name in (*values, *([] if person.tags is None else [TAGS]))
+                name: max(person.version, state.fields.get(name, person.version)) for name in told
             }
         state.save()
         desk.link(contact, person.external_id or "", relay)
@@ -110,6 +120,45 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
         _write_tags(desk, contact, person)
     desk.trace(contact)
     return contact
+
+
+def _by_now(desk: Desk, person: Person) -> tuple[Person, bool]:
+    """Somebody under the id that counts by now, and whether what was told of them is old news: of
+    a profile that was merged or deleted there since. It tells who is meant, and nothing else; one
+    that was deleted identifies nobody by its id."""
+    if person.external_id is None:
+        return person, False
+    final = became(desk, person.external_id)
+    is_gone = desk.state(PERSON, final).gone
+    if final == person.external_id and not is_gone:
+        return person, False
+    return (
+        replace(
+            person,
+            external_id=None if is_gone else final,
+            others=() if is_gone else (*person.others, person.external_id),
+            version=None,
+            tags=None,
+            permissions={},
+        ),
+        True,
+    )
+
+
+def _versions(desk: Desk, contact: Contact, person: Person) -> dict[str, int]:
+    """The version of each value that was told of a contact, by whichever of its profiles there:
+    two that share an address are one contact, of whom the newest counts. One query, or none."""
+    if person.external_id is None or person.version is None:
+        return {}
+    profiles = desk.links().filter(contact=contact).values("external_id")
+    states = ObjectState.objects.for_organisation(desk.organisation).filter(
+        connection=desk.connection, kind=PERSON, external_id__in=profiles
+    )
+    known: dict[str, int] = dict(desk.state(PERSON, person.external_id).fields)
+    for fields in states.values_list("fields", flat=True):
+        for name, version in fields.items():
+            known[name] = max(version, known.get(name, version))
+    return known
 
 
 def write_permissions(

@@ -228,7 +228,8 @@ class ObjectState(TenantModel):
     applied over a newer one. `facts` are the activities that it stands for (`type`, `reference`,
     `spend`). While `counts` is false (a cancelled order) neither its own spend nor that of what
     hangs on it (its refunds) is counted. `fields` has, for a person, the version of each value
-    that was told. What is `gone` does not come back.
+    that was told, and for other things that of each part. `person` is whose it was; of a person,
+    the id of the one that it was merged into. What is `gone` does not come back.
     """
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="+", db_index=False)

@@ -21,7 +21,7 @@ from integrations.mews.api import (
     Operation,
     Row,
 )
-from integrations.mews.stays import PAID, RESERVATION, Stay
+from integrations.mews.stays import ITEMS, PAID, PAID_FOR, RESERVATION, Stay
 from integrations.models import ObjectState
 from integrations.sources.base import Page
 
@@ -142,17 +142,20 @@ class Hotel:
         feeds: dict[str, tuple[Operation, Callable[[list[Row]], list[Change]]]] = {
             "customers": (CUSTOMERS, self._read_customers),
             "reservations": (RESERVATIONS, self._changes),
-            "items": (ORDER_ITEMS, lambda rows: self._moved(rows, "ServiceOrderId")),
+            ITEMS: (ORDER_ITEMS, lambda rows: self._moved(ITEMS, rows, "ServiceOrderId")),
         }
         if self.by_payments:
-            feeds["payments"] = (PAYMENTS, lambda rows: self._moved(rows, "ReservationId"))
+            feeds[PAID_FOR] = (
+                PAYMENTS,
+                lambda rows: self._moved(PAID_FOR, rows, "ReservationId"),
+            )
         return feeds
 
     def _read_customers(self, rows: list[Row]) -> list[Change]:
         return people.changes(self._profiles((), rows))
 
-    def _moved(self, rows: list[Row], name: str) -> list[Change]:
-        """The reservations of these rows that are not known to be as new as they are."""
+    def _moved(self, part: str, rows: list[Row], name: str) -> list[Change]:
+        """The reservations of which this part is not known to be as new as these rows are."""
         newest: dict[str, int] = {}
         for row in rows:
             key = reading.text(row.get(name))
@@ -163,9 +166,11 @@ class Hotel:
         known = dict(
             states.filter(
                 connection=self.connection, kind=RESERVATION, external_id__in=newest
-            ).values_list("external_id", "version")
+            ).values_list("external_id", "fields")
         )
-        behind = [key for key, version in newest.items() if (known.get(key) or 0) < version]
+        behind = [
+            key for key, version in newest.items() if known.get(key, {}).get(part, 0) < version
+        ]
         return self._changes(self.api.by_id(RESERVATIONS, behind))
 
 

@@ -22,7 +22,11 @@ CANCELLED = "Canceled"
 CHECKED_IN = frozenset({"Started", "Processed"})
 CHECKED_OUT = frozenset({"Processed"})
 BOOKED = CHECKED_IN | {"Confirmed", CANCELLED}
+STAGES = ("Confirmed", "Started", "Processed", CANCELLED)
+"""What a reservation goes through, in this order."""
 """The states of which there is something to record; the others are offers and questions."""
+ITEMS, PAID_FOR = "items", "payments"
+"""What belongs to a reservation, and changes without it."""
 PAID = "paid"
 NOT_RECEIVED = frozenset({"InvoicePayment", "GhostPayment"})
 """Types of payment by which no money comes: an invoice is paid by another one."""
@@ -54,10 +58,21 @@ class Stay:
 
     @property
     def version(self) -> int | None:
-        """When it was so. What is put on the bill does not touch the reservation."""
-        told = (self.reservation, *self.items, *self.payments)
-        versions = (moment_version(self._moment(row, "UpdatedUtc")) for row in told)
-        return max((one for one in versions if one is not None), default=None)
+        """When it was so. Mews tells time by the second, and who comes without a booking is booked
+        and checked in in the same one: then the later stage is the newer state."""
+        moment = moment_version(self._moment(self.reservation, "UpdatedUtc"))
+        stage = STAGES.index(self.state) + 1 if self.state in STAGES else 0
+        return None if moment is None else moment + stage
+
+    def parts(self, *, by_payments: bool) -> dict[str, int]:
+        """When what is on its bill, and what was paid of it where that was asked for, was so:
+        neither touches the reservation itself."""
+        asked = {ITEMS: self.items} | ({PAID_FOR: self.payments} if by_payments else {})
+        return {name: max(map(self._updated, rows), default=0) for name, rows in asked.items()}
+
+    @classmethod
+    def _updated(cls, row: Row) -> int:
+        return moment_version(cls._moment(row, "UpdatedUtc")) or 0
 
     def at(self, *names: str) -> datetime | None:
         """The first of these times that is known."""
@@ -83,6 +98,7 @@ def change(stay: Stay, person: Person | None, connection: Connection) -> Change:
         facts=list(_facts(stay, booked, worth, connection)),
         counts=is_paid or stay.state != CANCELLED,
         note=_note(stay, worth),
+        parts=stay.parts(by_payments=is_paid),
     )
 
 

@@ -194,6 +194,8 @@ class Mews:
         self.access_token = connection.secrets["access_token"]
         self.count: int | None = None
         """Rows to a page, whatever is asked for."""
+        self.always_a_cursor = True
+        """Also with the last page, as the documentation shows it: then nothing follows."""
         self.enterprise = ENTERPRISE
         for path in (*PATHS, "configuration/get"):
             handler = server.expect_request(f"/api/connector/v1/{path}", method="POST")
@@ -239,8 +241,8 @@ class Mews:
         names = [row["Id"] for row in found]
         start = names.index(limitation["Cursor"]) + 1 if limitation["Cursor"] else 0
         page = found[start : start + (self.count or limitation["Count"])]
-        # Also of the last page, which is what the documentation shows: then nothing follows.
-        return _json({key: page, "Cursor": page[-1]["Id"] if page else None})
+        more = page and (self.always_a_cursor or page[-1] is not found[-1])
+        return _json({key: page, "Cursor": page[-1]["Id"] if more else None})
 
     def paths(self) -> list[str]:
         return [path for path, _body in self.asked]

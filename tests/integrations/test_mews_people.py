@@ -182,6 +182,32 @@ def test_two_profiles_of_one_address_are_one_contact(hotel: Mews) -> None:
     assert ids(hotel) == dict.fromkeys((mews.CUSTOMER, OTHER), hotel.contacts().get().pk)
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_of_two_profiles_of_one_address_the_newest_counts(
+    hotel: Mews, order: tuple[int, ...]
+) -> None:
+    states = (
+        customer(FirstName="A", UpdatedUtc=at(1)),
+        customer(Id=OTHER, FirstName="B", UpdatedUtc=at(3), Classifications=["Important"]),
+        customer(FirstName="C", UpdatedUtc=at(2)),
+    )
+    for number in order:
+        hotel.customer_is_now(states[number])
+
+    assert hotel.contacts().get().first_name == "B"
+    assert hotel.tags() == {"mews:Important"}
+
+
+def test_an_older_address_of_a_booking_site_does_not_come_over_a_newer_one(hotel: Mews) -> None:
+    for day in (2, 1):
+        address = f"{day}@ota.example.com"
+        hotel.customer_is_now(
+            customer(Email=address, HasOtaEmail=True, Phone=None, UpdatedUtc=at(day))
+        )
+
+    assert hotel.contacts().get().external_ids.get().email == "2@ota.example.com"
+
+
 def test_a_paymaster_account_is_no_person(hotel: Mews) -> None:
     delivery = hotel.customer_is_now(customer(Classifications=["PaymasterAccount"]))
 
@@ -246,6 +272,45 @@ def test_who_was_merged_into_somebody_unseen_is_linked_all_the_same(hotel: Mews)
     hotel.customer_is_now(merged(OTHER, UpdatedUtc=at(2)))
 
     assert ids(hotel) == dict.fromkeys((mews.CUSTOMER, OTHER), hotel.contacts().get().pk)
+
+
+def test_late_news_of_who_was_merged_is_not_the_others(hotel: Mews) -> None:
+    told = {"Email": "two@example.com", "Phone": None, "FirstName": "Two", **NOT}
+    two = customer(Id=OTHER, UpdatedUtc=at(2), **told)
+    hotel.customer_is_now(customer(), two)
+    hotel.customer_is_now(merged(OTHER, UpdatedUtc=at(3)), two)
+
+    delivery = hotel.customer_is_now(
+        customer(FirstName="Late", BirthDate="1990-01-01", UpdatedUtc=at(9), **AGREED), two
+    )
+
+    kept = hotel.contacts().get(email_address="two@example.com")
+    assert (delivery.error, ids(hotel)) == ("", dict.fromkeys((mews.CUSTOMER, OTHER), kept.pk))
+    assert (kept.first_name, kept.permissions.count()) == ("Two", 0)
+
+
+def test_whoever_had_become_another_goes_with_that_one(hotel: Mews) -> None:
+    """Two profiles of one address, of which one is merged into the other, and that into a third."""
+    third = customer(Id=THIRD, Email="third@example.com", Phone=None)
+    hotel.customer_is_now(customer(), customer(Id=OTHER), third)
+    hotel.customer_is_now(merged(OTHER, UpdatedUtc=at(2)), customer(Id=OTHER))
+    hotel.rows["Customers"] = [merged(OTHER), merged(THIRD, Id=OTHER, UpdatedUtc=at(3)), third]
+    hotel.tell(("CustomerUpdated", OTHER))
+
+    kept = hotel.contacts().get(email_address="third@example.com")
+    assert ids(hotel) == dict.fromkeys((mews.CUSTOMER, OTHER, THIRD), kept.pk)
+
+
+def test_merges_that_contradict_each_other_end(hotel: Mews) -> None:
+    two = customer(Id=OTHER, Email="two@example.com", Phone=None)
+    hotel.customer_is_now(customer(), two)
+    hotel.customer_is_now(merged(OTHER, UpdatedUtc=at(2)), two)
+    kept = hotel.contacts().get(email_address="two@example.com")
+
+    delivery = hotel.customer_is_now(customer(), {**two, **merged(mews.CUSTOMER, Id=OTHER)})
+
+    assert (delivery.status, delivery.error) == ("applied", "")
+    assert ids(hotel) == dict.fromkeys((mews.CUSTOMER, OTHER), kept.pk)
 
 
 def test_a_deleted_customer_is_unlinked_and_stays(hotel: Mews) -> None:

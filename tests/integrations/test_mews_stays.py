@@ -70,6 +70,19 @@ def test_states_in_any_order_end_the_same(hotel: Mews, order: tuple[int, ...]) -
     assert hotel.spends() == {"Booking": 0, "Checked in": 0, "Checked out": 19346}
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_of_states_in_the_same_second_the_later_stage_counts(
+    hotel: Mews, order: tuple[int, ...]
+) -> None:
+    """Who comes without a booking is booked and checked in in one."""
+    second = {"UpdatedUtc": "2023-04-23T15:10:01Z"}
+    states = (reservation(**second), started(**second), processed(**second))
+    for number in order:
+        hotel.is_now(states[number])
+
+    assert hotel.spends() == {"Booking": 0, "Checked in": 0, "Checked out": 19346}
+
+
 def test_the_same_twice_changes_nothing(hotel: Mews) -> None:
     hotel.rows["OrderItems"] = [item("193.46", OURS)]
     for _ in range(2):
@@ -244,6 +257,18 @@ def test_older_items_do_not_come_over_newer_ones(hotel: Mews) -> None:
     hotel.is_now(processed())
     hotel.rows["OrderItems"] = [item(100, UpdatedUtc="2023-04-26T00:00:00Z")]
     hotel.is_now(processed())
+
+    assert hotel.spends()["Checked out"] == 12000
+
+
+def test_a_bill_that_is_behind_its_reservation_does_not_come_over_a_newer_one(hotel: Mews) -> None:
+    """A copy of Mews that is behind: both are as the reservation was, in the same second."""
+    second = {"UpdatedUtc": processed()["UpdatedUtc"]}
+    hotel.rows["OrderItems"] = [item(120, **second)]
+    hotel.is_now(processed())
+    for behind in ([], [item(120, AccountingState="Inactive")]):
+        hotel.rows["OrderItems"] = behind
+        hotel.is_now(processed())
 
     assert hotel.spends()["Checked out"] == 12000
 

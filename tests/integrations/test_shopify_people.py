@@ -261,6 +261,20 @@ def test_news_of_a_customer_in_any_order_ends_the_same(shop: Shop, order: tuple[
     )
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(2))))
+def test_an_empty_value_that_is_not_written_hides_no_older_one(
+    shop: Shop, order: tuple[int, ...]
+) -> None:
+    states = (
+        shopify.customer(phone="+420601123456", updated_at="2022-01-01T00:00:00Z"),
+        shopify.customer(phone=None, updated_at="2022-01-02T00:00:00Z"),
+    )
+    for number in order:
+        shop.tell("customers/update", states[number])
+
+    assert shop.contacts().get().phone_number_e164 == "+420601123456"
+
+
 def test_an_order_whose_customer_has_no_time_fills_only_what_is_empty(shop: Shop) -> None:
     known(shop, email_address="john@example.com", first_name="Johnny")
 
@@ -324,6 +338,30 @@ def test_a_customer_deleted_there_is_unlinked_and_stays(shop: Shop) -> None:
     contact = shop.contacts().get()
     assert contact.activities.count() == 1
     assert not contact.external_ids.exists()
+
+
+def test_late_news_of_a_deleted_customer_changes_nobody(shop: Shop) -> None:
+    shop.tell("customers/update", shopify.customer(first_name="New"))
+    deleted = shop.tell("customers/delete", {"id": shopify.CUSTOMER})
+    late = shopify.customer(first_name="Old", updated_at="2021-01-01T00:00:00Z")
+    shop.tell("customers/create", late)
+
+    contact = shop.contacts().get()
+    assert contact.first_name == "New"
+    assert (deleted.status, deleted.traces.get().contact) == ("applied", contact)
+
+
+def test_what_a_customer_agreed_to_before_it_was_merged_is_not_the_others(shop: Shop) -> None:
+    shop.tell("customers/create", shopify.customer(id=1))
+    shop.tell("customers/create", shopify.customer(id=2, email="two@example.com"))
+    shop.tell("customers/merge", merge())
+
+    told = {**consent("subscribed", "2023-01-01T00:00:00Z"), "customer_id": 2}
+    shop.tell(EMAIL_CONSENT, told)
+    shop.tell("customer.tags_added", {"customerId": 2, "tags": ["VIP"]})
+
+    kept = shop.contacts().get(email_address="john@example.com")
+    assert (kept.permissions.count(), kept.tags.count()) == (0, 0)
 
 
 def test_contacts_merged_here_get_what_comes_for_either(shop: Shop) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations import services
@@ -184,21 +184,14 @@ def compare(seed: int, *, customers: int, orders: int) -> None:
         transaction.set_rollback(True)
 
 
-SLOWLY = settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    phases=[Phase.explicit, Phase.generate],  # a seed cannot be made smaller
-)
-
-
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(SLOWLY, max_examples=6)
+@settings(years.SLOWLY, max_examples=6)
 def test_a_little_of_a_year(seed: int) -> None:
     compare(seed, customers=2, orders=3)
 
 
 @pytest.mark.slow
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(SLOWLY, max_examples=5)
+@settings(years.SLOWLY, max_examples=5)
 def test_a_year(seed: int) -> None:
     compare(seed, customers=12, orders=40)

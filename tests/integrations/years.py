@@ -10,7 +10,9 @@ import random
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from activities.models import Activity
+from hypothesis import HealthCheck, Phase, settings
+
+from activities.models import Activity, Booking
 from contacts.models import Contact
 from organisations.models import Organisation
 
@@ -18,6 +20,12 @@ Fact = TypeVar("Fact")
 
 LATE = 0.05
 TWICE = 0.2
+
+SLOWLY = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.generate],  # a seed cannot be made smaller
+)
 
 
 def disturbed(facts: Sequence[Fact], dice: random.Random) -> list[tuple[Fact, bool]]:
@@ -38,7 +46,9 @@ def outcome(organisation: Organisation) -> dict[str, Any]:
         .select_related("rollup")
         .prefetch_related("addresses", "external_ids", "permissions", "tags")
     )
-    activities = Activity.objects.for_organisation(organisation).select_related("contact")
+    activities = Activity.objects.for_organisation(organisation).select_related(
+        "contact", "booking"
+    )
     return {
         "contacts": sorted((_contact(one) for one in contacts), key=repr),
         "activities": sorted((_activity(one) for one in activities), key=repr),
@@ -63,7 +73,17 @@ def _activity(activity: Activity) -> dict[str, Any]:
     return {
         **_columns(activity, "type", "external_reference", "source", "happened_at"),
         **_columns(activity, "spend", "currency_code", "data"),
-        "of": activity.contact.email_address,
+        "of": _columns(activity.contact, "email_address", "name"),
+        "booking": _booking(activity.booking),
+    }
+
+
+def _booking(booking: Booking | None) -> dict[str, Any] | None:
+    if booking is None:
+        return None
+    return {
+        **_columns(booking, "external_reference", "status", "check_in", "check_out"),
+        **_columns(booking, "number_of_guests", "total", "currency_code"),
     }
 
 
