@@ -18,3 +18,21 @@ document.addEventListener("DOMContentLoaded", () => {
     const once = document.querySelector("[data-once]");
     if (once) history.replaceState(null, "", once.dataset.once);
 });
+
+// Select2 draws boxes of its own in place of a select, without the name that the select's label gives.
+(() => {
+    function name() {
+        for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+            const label = select.labels[0]?.textContent.replace("*", "").trim() || select.getAttribute("aria-label");
+            const box = select.nextElementSibling;
+            if (!label || !box?.matches(".select2-container")) continue;
+            const parts = box.querySelectorAll("[role=combobox], [role=textbox], .select2-search__field");
+            for (const part of parts) {
+                part.setAttribute("aria-label", label);
+                part.removeAttribute("aria-labelledby");
+            }
+        }
+    }
+    window.addEventListener("load", name);
+    document.addEventListener("formset:added", () => setTimeout(name));
+})();
