@@ -33,6 +33,9 @@ document.addEventListener("DOMContentLoaded", () => {
             }
         }
     }
-    window.addEventListener("load", name);
-    document.addEventListener("formset:added", () => setTimeout(name));
+    // Whenever one is drawn: at first, in a new row of a form, in a dialog.
+    const drawn = (change) => [...change.addedNodes].some((one) => one.matches?.(".select2-container"));
+    new MutationObserver((changes) => { if (changes.some(drawn)) name(); })
+        .observe(document, { childList: true, subtree: true });
+    document.addEventListener("DOMContentLoaded", name);
 })();
