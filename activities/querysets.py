@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from django.db import NotSupportedError, transaction
+from django.db import NotSupportedError, models, transaction
 from django.db.models import Q
 from django.db.models.constants import OnConflict
 from django.db.models.signals import post_save
@@ -123,6 +123,14 @@ class ActivityQuerySet(TenantQuerySet["Activity"]):
             row._state.db = self.db
             yield row
 
+    def write_held(self, rows: Sequence[Activity], columns: Collection[str]) -> None:
+        """Write these columns of rows that are locked, and whose `counted` is what the totals hold
+        of them. The totals follow, once for all."""
+        bare: models.QuerySet[Activity] = models.QuerySet(self.model, using=self.db)
+        bare.bulk_update(rows, columns)
+        if not _COUNTED.isdisjoint(columns):
+            _move((row, Change(row.counted, row.to_count())) for row in rows)
+
     def update(self, **values: Any) -> int:
         """As ever; and when it writes what the totals are made of, they move too.
 
@@ -173,12 +181,17 @@ Fact = tuple[str, str, str]
 
 def _count(rows: Iterable[Activity]) -> None:
     """Have the totals grow by these new rows."""
+    _move((row, Change(None, row.to_count())) for row in rows)
+
+
+def _move(changes: Iterable[tuple[Activity, Change]]) -> None:
+    """Have the totals follow what became of these rows."""
     owners: dict[int, Organisation] = {}
-    changes: defaultdict[int, list[Change]] = defaultdict(list)
-    for row in rows:
+    by_owner: defaultdict[int, list[Change]] = defaultdict(list)
+    for row, change in changes:
         owner = row.organisation_id
         if owner not in owners:
             owners[owner] = row.organisation
-        changes[owner].append(Change(None, row.to_count()))
-    for owner, its in changes.items():
+        by_owner[owner].append(change)
+    for owner, its in by_owner.items():
         rollups.apply(owners[owner], its)

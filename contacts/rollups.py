@@ -47,6 +47,11 @@ class Counted(NamedTuple):
     currency_code: str
     happened_at: datetime
 
+    @property
+    def when_and_what(self) -> tuple[int, str, datetime]:
+        """All of it but the money."""
+        return self.contact_id, self.type, self.happened_at
+
 
 class Change(NamedTuple):
     """What became of one activity: what was counted of it, and what is to be counted now.
@@ -111,6 +116,9 @@ def apply(organisation: Organisation, changes: Iterable[Change]) -> None:
     orders = _Kept.ledger.orders_among(organisation.pk, types) if types else ()
     deltas: defaultdict[int, _Delta] = defaultdict(_Delta)
     for before, after in changes:
+        if before is not None and after is not None and before.when_and_what == after.when_and_what:
+            deltas[after.contact_id].pay(before, after)
+            continue
         if before is not None:
             deltas[before.contact_id].take_out(before, orders)
         if after is not None:
@@ -241,6 +249,11 @@ class _Delta:
     ordered_at: datetime | None = None
     lost_interaction: bool = False
     lost_order: bool = False
+
+    def pay(self, before: Counted, after: Counted) -> None:
+        """Only the money is another: no moment is lost, and none looked for."""
+        self.spend[before.currency_code] -= before.spend
+        self.spend[after.currency_code] += after.spend
 
     def put_in(self, row: Counted, orders: Collection[str]) -> None:
         self.spend[row.currency_code] += row.spend
