@@ -6,7 +6,7 @@ a `Desk`. All are states, not steps: applied twice, or after a newer one, they c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,6 +24,7 @@ from integrations.models import ObjectState, digest
 
 if TYPE_CHECKING:
     from integrations.desk import Desk
+    from integrations.memory import Memory
 
 
 class NotYet(Exception):
@@ -92,13 +93,41 @@ class Fact:
 
 class Change:
     """One change. `apply` runs in a transaction that it shares with the others of its delivery.
-    Raises NotYet; ValidationError and Conflict for what cannot be written."""
+    Raises NotYet; ValidationError and Conflict for what cannot be written.
+
+    The other methods say beforehand what it will ask for, so that it is read for many changes at
+    once; what they leave out is read when it is asked for.
+    """
 
     always: ClassVar[bool] = False
     """Applied even when the connection was switched off there: what the law asks for."""
+    alone: ClassVar[bool] = True
+    """It reads or writes rows itself, so that all before it must be written and nothing may be
+    remembered; else it goes through the desk alone, and shares its transaction with others."""
 
     def apply(self, desk: Desk) -> None:
         raise NotImplementedError
+
+    def objects(self) -> Iterable[tuple[str, str]]:
+        """The kinds and ids of what it is about. Of two changes about the same, the later one is
+        applied to what the earlier one wrote."""
+        return ()
+
+    def needs(self) -> tuple[str, str] | None:
+        """What has to be there first; without it, NotYet."""
+        return None
+
+    def told(self) -> Iterable[Fact]:
+        """The activities it tells of."""
+        return ()
+
+    def people(self) -> Iterable[Person]:
+        """Who is named in it."""
+        return ()
+
+    def newcomers(self, memory: Memory) -> Iterable[Person]:
+        """Those of them who are to be created if nobody here is them."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -111,6 +140,8 @@ class ObjectIs(Change):
     version, one with an older part is older.
     """
 
+    alone: ClassVar[bool] = False
+
     kind: str
     id: str
     version: int | None
@@ -122,6 +153,31 @@ class ObjectIs(Change):
     """Why there is nothing to record, where there is nothing."""
     parts: Mapping[str, int] = field(default_factory=dict)
 
+    def objects(self) -> Iterable[tuple[str, str]]:
+        return ((self.kind, self.id),)
+
+    def needs(self) -> tuple[str, str] | None:
+        return self.parent
+
+    def told(self) -> Iterable[Fact]:
+        return self.facts
+
+    def people(self) -> Iterable[Person]:
+        return () if self.person is None else (self.person,)
+
+    def newcomers(self, memory: Memory) -> Iterable[Person]:
+        state = memory.state(self.kind, self.id)
+        parent = memory.state(*self.parent) if self.parent is not None else None
+        return () if self._why_not(state, parent) else self.people()
+
+    def _why_not(self, state: ObjectState, parent: ObjectState | None) -> str:
+        """Why nothing of it is written, if so."""
+        if state.gone or (parent is not None and parent.gone):
+            return _("%(object)s is deleted there; nothing of it is written.") % _named(state)
+        if is_older(self.version, state.version) or self._has_older_part(state):
+            return _("%(object)s: what is known is newer.") % _named(state)
+        return ""
+
     def apply(self, desk: Desk) -> None:
         parent = None
         if self.parent is not None:
@@ -129,11 +185,9 @@ class ObjectIs(Change):
             if not parent.known:
                 raise NotYet(*self.parent)
         state = desk.state(self.kind, self.id)
-        if state.gone or (parent is not None and parent.gone):
-            desk.note(_("%(object)s is deleted there; nothing of it is written.") % _named(state))
-            return
-        if is_older(self.version, state.version) or self._has_older_part(state):
-            desk.note(_("%(object)s: what is known is newer.") % _named(state))
+        why_not = self._why_not(state, parent)
+        if why_not:
+            desk.note(why_not)
             return
         contact = self._contact(desk, state, parent)
         if self.note:
@@ -154,7 +208,7 @@ class ObjectIs(Change):
             {"type": fact.type, "reference": fact.reference, "spend": fact.spend} for fact in facts
         ]
         state.person = self._person_key() or state.person
-        state.save()
+        desk.keep(state)
         desk.recount(state)
         desk.arrived(state)
 
@@ -186,16 +240,21 @@ class ObjectGone(Change):
     """Something was deleted there: its activities, and those of what hangs on it, are taken
     back. It does not come back, whatever old news says."""
 
+    alone: ClassVar[bool] = False
+
     kind: str
     id: str
 
+    def objects(self) -> Iterable[tuple[str, str]]:
+        return ((self.kind, self.id),)
+
     def apply(self, desk: Desk) -> None:
         state = desk.state(self.kind, self.id)
-        for one in (state, *state.children.select_for_update().order_by("pk")):
+        for one in (state, *desk.children(state)):
             for fact in one.facts:
                 desk.take_back(fact)
             one.facts, one.gone = [], True
-            one.save()
+            desk.keep(one)
         desk.arrived(state)
 
 
@@ -203,7 +262,15 @@ class ObjectGone(Change):
 class PersonIs(Change):
     """Someone is now so there."""
 
+    alone: ClassVar[bool] = False
+
     person: Person
+
+    def people(self) -> Iterable[Person]:
+        return (self.person,)
+
+    def newcomers(self, memory: Memory) -> Iterable[Person]:
+        return (self.person,)
 
     def apply(self, desk: Desk) -> None:
         identity.find_or_create(desk, self.person)
@@ -218,7 +285,7 @@ class PersonGone(Change):
     def apply(self, desk: Desk) -> None:
         state = desk.state(PERSON, self.external_id)
         state.gone = True
-        state.save()
+        desk.keep(state)
         for link in desk.links().filter(external_id=self.external_id).select_related("contact"):
             desk.trace(link.contact)
             link.delete()
@@ -280,9 +347,14 @@ class PersonsMerged(Change):
 class TagsAre(Change):
     """Tags were put on someone there, or taken off."""
 
+    alone: ClassVar[bool] = False
+
     external_id: str
     add: Sequence[str] = ()
     remove: Sequence[str] = ()
+
+    def people(self) -> Iterable[Person]:
+        return (Person(self.external_id),)
 
     def apply(self, desk: Desk) -> None:
         contact = identity.linked(desk, self.external_id)
@@ -303,9 +375,14 @@ class TagsAre(Change):
 class PermissionIs(Change):
     """What someone agreed to over a channel."""
 
+    alone: ClassVar[bool] = False
+
     person: Person
     channel: str
     wanted: Wanted
+
+    def people(self) -> Iterable[Person]:
+        return (self.person,)
 
     def apply(self, desk: Desk) -> None:
         if self.person.external_id is not None and _was_merged(desk, self.person.external_id):
@@ -322,7 +399,7 @@ class PermissionIs(Change):
         else:
             state = desk.state(PERSON, self.person.external_id)
             identity.write_permissions(desk, contact, state, told)
-            state.save()
+            desk.keep(state)
         desk.trace(contact)
 
 
@@ -335,11 +412,16 @@ class OptInIs(Change):
     the contact decided here since.
     """
 
+    alone: ClassVar[bool] = False
+
     external_id: str
     channel: str
     stands: bool
     at: datetime
     given: datetime
+
+    def people(self) -> Iterable[Person]:
+        return (Person(self.external_id),)
 
     def apply(self, desk: Desk) -> None:
         if _was_merged(desk, self.external_id):
@@ -358,7 +440,7 @@ class OptInIs(Change):
             desk.trace(contact)
         if known is None or told >= abs(known):
             state.fields[name] = told if self.stands else -told
-            state.save()
+            desk.keep(state)
 
     def _wanted(self, known: int | None, told: int) -> Wanted | None:
         """What follows from this beside what is known."""
@@ -468,7 +550,7 @@ class AccountIs(Change):
             desk.note(_("What is known of the connection is newer."))
             return
         state.version = self.version
-        state.save()
+        desk.keep(state)
         if self.credentials:
             desk.learn_credentials(self.credentials)
         if self.opened:
@@ -495,6 +577,8 @@ class AccountErased(Change):
 class Nothing(Change):
     """A delivery that changes nothing here: says why."""
 
+    alone: ClassVar[bool] = False
+
     reason: str
 
     def apply(self, desk: Desk) -> None:
@@ -504,6 +588,8 @@ class Nothing(Change):
 @dataclass(frozen=True)
 class NotRead(Change):
     """A row of a fetched page that says nothing we can use: told as a problem of that row."""
+
+    alone: ClassVar[bool] = False
 
     reason: str
 

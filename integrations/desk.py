@@ -1,8 +1,8 @@
-"""Where changes are applied: one delivery's, or one fetched page's, in one transaction."""
+"""Where the changes of one delivery, or one row of a fetched page, are applied."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q
@@ -15,6 +15,7 @@ from activities.models import Activity
 from contacts.models import Contact
 from integrations import identity, services
 from integrations.changes import Fact
+from integrations.memory import Entry, Memory
 from integrations.models import Connection, Delivery, DeliveryTrace, ExternalId, ObjectState
 from integrations.sources.base import SOURCES, Source
 from organisations.models import Organisation
@@ -25,20 +26,18 @@ from workflows import alerts
 class Desk:
     """What changes need: whose connection it is, what is known, and where to note what was done.
 
-    `history` is news of long ago: it counts and starts nothing. Made anew for each transaction.
+    The `memory` is shared by all that is applied in the same transaction; when it is settled, all
+    is written that was done here.
     """
 
-    def __init__(
-        self, connection: Connection, delivery: Delivery | None = None, *, history: bool = False
-    ) -> None:
-        self.connection = connection
-        self.organisation: Organisation = connection.organisation
+    def __init__(self, memory: Memory, delivery: Delivery | None = None) -> None:
+        self.memory = memory
+        self.connection: Connection = memory.connection
+        self.organisation: Organisation = memory.organisation
         self.delivery = delivery
-        self.history = history
         self.notes: list[str] = []
         self.came: list[str] = []
-        self._states: dict[tuple[str, str], ObjectState] = {}
-        self._traces: dict[tuple[int, int | None], None] = {}
+        self._traces: dict[tuple[int, Entry | None], None] = {}
 
     @cached_property
     def source(self) -> Source:
@@ -61,24 +60,15 @@ class Desk:
 
     def state(self, kind: str, external_id: str) -> ObjectState:
         """What is known of something there, locked; a row without a version for what is new."""
-        key = (kind, external_id[:200])
-        if key not in self._states:
-            ObjectState.objects.bulk_create(
-                [
-                    ObjectState(
-                        organisation=self.organisation,
-                        connection=self.connection,
-                        kind=kind,
-                        external_id=key[1],
-                    )
-                ],
-                ignore_conflicts=True,
-            )
-            rows = ObjectState.objects.for_organisation(self.organisation)
-            self._states[key] = rows.select_for_update().get(
-                connection=self.connection, kind=kind, external_id=key[1]
-            )
-        return self._states[key]
+        return self.memory.state(kind, external_id)
+
+    def keep(self, state: ObjectState) -> None:
+        """Have this state written."""
+        self.memory.keep(state)
+
+    def children(self, state: ObjectState) -> list[ObjectState]:
+        """What hangs on something, locked."""
+        return self.memory.children(state)
 
     def arrived(self, state: ObjectState) -> None:
         """Something is known now: deliveries that wait for it can go on."""
@@ -91,26 +81,17 @@ class Desk:
 
     def link(self, contact: Contact, external_id: str, relay: str = "") -> None:
         """Note that the other system's id means this contact."""
-        identity.link(self, contact, external_id, relay)
+        self.memory.link(contact, external_id, relay)
 
     def contact_of(self, state: ObjectState) -> Contact | None:
         """Whose the activities of something are."""
         for fact in state.facts:
-            activity = self._activity(fact["type"], fact["reference"])
-            if activity is not None:
-                return activity.contact
-        return identity.linked(self, state.person) if state.person else None
+            entry = self.memory.entry(fact["type"], fact["reference"])
+            if entry is not None:
+                return entry.contact
+        return self.memory.linked(state.person) if state.person else None
 
     # Activities
-
-    def _activity(self, type_: str, reference: str) -> Activity | None:
-        rows = Activity.objects.for_organisation(self.organisation)
-        found: Activity | None = (
-            rows.filter(type=type_, external_reference=reference).select_related("contact").first()
-        )
-        if found is not None:
-            found.organisation = found.contact.organisation = self.organisation
-        return found
 
     def record(
         self, fact: Fact, contact: Contact | None, *, counts: bool = True, moved: bool = False
@@ -123,49 +104,42 @@ class Desk:
             "currency_code": fact.currency_code or self.organisation.currency_code,
             "data": dict(fact.data),
         }
-        activity, created = activities.record(
-            organisation=self.organisation,
-            contact=contact.pk,
-            type=fact.type,
-            source=self.connection.namespace,
-            external_reference=fact.reference,
-            booking=fact.booking,
-            table_reservation=fact.table_reservation,
-            purchase=fact.purchase,
-            backfill=self.history or fact.quietly,
-            **values,
-        )
-        if not created:
-            activity.organisation = self.organisation
-            if moved:
-                values["contact"] = contact.pk
-            activity = activities.correct(activity=activity, values=values)
-            if fact.booking is not None and activity.booking is not None:
-                activity.booking.organisation = self.organisation
-                activities.amend_reservation(reservation=activity.booking, values=fact.booking)
-            if fact.table_reservation is not None and activity.table_reservation is not None:
-                activity.table_reservation.organisation = self.organisation
-                activities.amend_reservation(
-                    reservation=activity.table_reservation, values=fact.table_reservation
-                )
-        self.trace(contact, activity)
+        key = (fact.type, fact.reference)
+        if not self.memory.record(self, fact, contact, values):
+            moves = {"contact": contact.pk} if moved else {}
+            self.memory.correct(self, key, values | moves)
+            self._amend(fact)
+        self.trace(contact, self.memory.entry(*key))
+
+    def _amend(self, fact: Fact) -> None:
+        """Correct the reservation that an activity speaks of."""
+        for name in ("booking", "table_reservation"):
+            told = getattr(fact, name)
+            if told is None:
+                continue
+            activity = self.memory.activity((fact.type, fact.reference))
+            reservation = getattr(activity, name)
+            if reservation is not None:
+                reservation.organisation = self.organisation
+                activities.amend_reservation(reservation=reservation, values=told)
 
     def take_back(self, fact: dict[str, Any]) -> None:
         """Void an activity that the other system does not stand for any more."""
-        activity = self._activity(fact["type"], fact["reference"])
-        if activity is not None:
-            self.trace(activity.contact)
-            activities.void(activity=activity)
+        key = (fact["type"], fact["reference"])
+        entry = self.memory.entry(*key)
+        if entry is not None:
+            self.trace(entry.contact)
+            self.memory.void(key)
 
     def recount(self, state: ObjectState) -> None:
         """Let what hangs on something count, or not, as it does itself now."""
-        for child in state.children.select_for_update().order_by("pk"):
+        for child in self.children(state):
             for fact in child.facts:
-                activity = self._activity(fact["type"], fact["reference"])
+                key = (fact["type"], fact["reference"])
+                entry = self.memory.entry(*key)
                 spend = fact["spend"] if state.counts and child.counts else 0
-                if activity is not None and activity.spend != spend:
-                    activities.correct(activity=activity, values={"spend": spend})
-                    self.trace(activity.contact, activity)
+                if entry is not None and self.memory.correct(self, key, {"spend": spend}):
+                    self.trace(entry.contact, entry)
 
     # What was done
 
@@ -174,21 +148,26 @@ class Desk:
         """Whether something was written, or would have been had it not been known already."""
         return bool(self._traces or self.came)
 
-    def trace(self, contact: Contact, activity: Activity | None = None) -> None:
+    def trace(self, contact: Contact, entry: Entry | None = None) -> None:
         """Note that the delivery made or changed this."""
-        self._traces[contact.pk, activity.pk if activity is not None else None] = None
+        self._traces[contact.pk, entry] = None
 
     def write_traces(self) -> None:
-        """Store what was traced."""
-        if self.delivery is None:
-            return
-        with_activity = {contact for contact, activity in self._traces if activity is not None}
-        DeliveryTrace.objects.filter(delivery=self.delivery).delete()
-        DeliveryTrace.objects.bulk_create(
+        """Store what was traced. The memory is settled."""
+        if self.delivery is not None:
+            write_traces([self])
+
+    def traces(self) -> list[DeliveryTrace]:
+        """What was traced, once the memory is settled."""
+        seen: dict[tuple[int, int | None], None] = {}
+        for contact, entry in self._traces:
+            seen[contact, None if entry is None else entry.pk] = None
+        with_activity = {contact for contact, activity in seen if activity is not None}
+        return [
             DeliveryTrace(delivery=self.delivery, contact_id=contact, activity_id=activity)
-            for contact, activity in self._traces
+            for contact, activity in seen
             if activity is not None or contact not in with_activity
-        )
+        ]
 
     # The connection
 
@@ -238,7 +217,7 @@ class Desk:
         for external_id in links.values_list("external_id", flat=True).order_by("external_id"):
             state = self.state(identity.PERSON, external_id)
             state.gone, state.fields = True, {}
-            state.save()
+            self.keep(state)
         links.delete()
 
     def erase_bodies(self, contact: Contact) -> None:
@@ -246,3 +225,10 @@ class Desk:
         deliveries = Delivery.objects.for_organisation(self.organisation)
         traces = DeliveryTrace.objects.filter(contact=contact).values("delivery")
         deliveries.filter(connection=self.connection, pk__in=traces).update(body="")
+
+
+def write_traces(desks: Sequence[Desk]) -> None:
+    """Store what was traced at these desks, of a delivery each. Two queries."""
+    rows = DeliveryTrace.objects.filter(delivery__in=[desk.delivery for desk in desks])
+    rows._raw_delete(rows.db)
+    DeliveryTrace.objects.bulk_create(trace for desk in desks for trace in desk.traces())

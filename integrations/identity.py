@@ -6,7 +6,7 @@ An address of a booking site or a mail relay identifies nobody.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,14 @@ from contacts import consent, services
 from contacts.consent import Wanted
 from contacts.identity import fold, read_email, read_phone
 from contacts.models import Contact, ContactTag
+from contacts.services.values import ADDRESS_COLUMNS, COLUMNS
 from crm.errors import Conflict, in_words
-from integrations.models import ExternalId, ObjectState
+from integrations.models import ObjectState
 
 if TYPE_CHECKING:
     from integrations.changes import Person
     from integrations.desk import Desk
+    from integrations.memory import Memory
 
 PERSON = "person"
 """The kind of `ObjectState` of a person."""
@@ -41,31 +43,37 @@ RELAYS = (
 _WORD = re.compile(r"(?i)(?!ext)[a-z]{3}")
 
 
+def ids_of(person: Person) -> list[str]:
+    """By which ids the other system knows them."""
+    return [one for one in (person.external_id, *person.others) if one]
+
+
 def linked(desk: Desk, external_id: str) -> Contact | None:
     """The contact that the other system's id means."""
-    link = desk.links().filter(external_id=external_id).select_related("contact").first()
-    return None if link is None else _survivor(desk, link.contact)
+    return desk.memory.linked(external_id)
 
 
 def find(desk: Desk, person: Person) -> Contact | None:
     """Whom we know of this description."""
+    return find_in(desk.memory, person)
+
+
+def find_in(memory: Memory, person: Person) -> Contact | None:
+    """As `find`."""
     if person.contact is not None:
-        here: Contact | None = (
-            Contact.objects.for_organisation(desk.organisation).filter(pk=person.contact).first()
-        )
-        return None if here is None else _survivor(desk, here)
-    for external_id in filter(None, (person.external_id, *person.others)):
-        found = linked(desk, external_id)
+        return memory.contact(person.contact)
+    for external_id in ids_of(person):
+        found = memory.linked(external_id)
         if found is not None:
             return found
     for column in IDENTIFYING:
-        found = _by(desk, column, person.values.get(column))
+        found = memory.holder(column, person.values.get(column))
         if found is not None:
             return found
     return None
 
 
-def became(desk: Desk, external_id: str) -> str:
+def became(desk: Desk | Memory, external_id: str) -> str:
     """Whose id counts by now: of a profile that was merged there, that of the one it became."""
     passed: set[str] = set()
     while external_id not in passed:
@@ -74,16 +82,32 @@ def became(desk: Desk, external_id: str) -> str:
     return external_id
 
 
+def introduce(memory: Memory, people: Iterable[Person]) -> None:
+    """Create those who are told with an e-mail address or phone number and whom nobody here is:
+    all at once, where `find_or_create` would create them one by one."""
+    rows: list[dict[str, Any]] = []
+    seen: set[tuple[str, str]] = set()
+    for told in people:
+        person, _is_old = _by_now(memory, told)
+        if find_in(memory, person) is not None:
+            continue
+        values, _relay = _readable(memory, person, lambda _reason: None)
+        keys = memory.keys(values)
+        names = {*keys, *(("id", one) for one in ids_of(person))}
+        if keys and seen.isdisjoint(names):
+            rows.append(_together(_given(values)))
+        seen |= names
+    if len(rows) > 1:
+        results = services.upsert_batch(organisation=memory.organisation, rows=rows)
+        memory.remember_new([one.id for one in results if one.id is not None])
+
+
 def find_or_create(desk: Desk, person: Person) -> Contact | None:
     """The contact that is meant, with what was told of it written, and the id linked. None when
     nothing tells who it is."""
     person, is_old = _by_now(desk, person)
     state = desk.state(PERSON, person.external_id) if person.external_id else None
-    values = _by_policy(desk, _usable(desk, _apart(person.values)))
-    relay = person.relay
-    if is_relay(values.get("email_address")):
-        relay = values.pop("email_address")
-        desk.note(_("The address is a relay's and identifies nobody."))
+    values, relay = _readable(desk.memory, person, desk.note)
     contact = find(desk, person)
     known: Mapping[str, int] = {}
     if contact is None:
@@ -98,7 +122,7 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
         newer = {
             name: value
             for name, value in values.items()
-            if _may_write(contact, name, person.version, known.get(name))
+            if _may_write(desk, contact, name, person.version, known.get(name))
         }
         contact = _update(desk, contact, newer)
     write_permissions(desk, contact, state, person.permissions)
@@ -111,7 +135,7 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
             state.fields |= {
                 name: max(person.version, state.fields.get(name, person.version)) for name in told
             }
-        state.save()
+        desk.keep(state)
         desk.link(contact, person.external_id or "", relay)
         for other in person.others:
             desk.link(contact, other)
@@ -122,7 +146,7 @@ def find_or_create(desk: Desk, person: Person) -> Contact | None:
     return contact
 
 
-def _by_now(desk: Desk, person: Person) -> tuple[Person, bool]:
+def _by_now(desk: Desk | Memory, person: Person) -> tuple[Person, bool]:
     """Somebody under the id that counts by now, and whether what was told of them is old news: of
     a profile that was merged or deleted there since. It tells who is meant, and nothing else; one
     that was deleted identifies nobody by its id."""
@@ -147,15 +171,11 @@ def _by_now(desk: Desk, person: Person) -> tuple[Person, bool]:
 
 def _versions(desk: Desk, contact: Contact, person: Person) -> dict[str, int]:
     """The version of each value that was told of a contact, by whichever of its profiles there:
-    two that share an address are one contact, of whom the newest counts. One query, or none."""
+    two that share an address are one contact, of whom the newest counts."""
     if person.external_id is None or person.version is None:
         return {}
-    profiles = desk.links().filter(contact=contact).values("external_id")
-    states = ObjectState.objects.for_organisation(desk.organisation).filter(
-        connection=desk.connection, kind=PERSON, external_id__in=profiles
-    )
     known: dict[str, int] = dict(desk.state(PERSON, person.external_id).fields)
-    for fields in states.values_list("fields", flat=True):
+    for fields in desk.memory.fields(contact):
         for name, version in fields.items():
             known[name] = max(version, known.get(name, version))
     return known
@@ -202,9 +222,11 @@ def _together(values: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _may_write(contact: Contact, name: str, version: int | None, known: int | None) -> bool:
+def _may_write(
+    desk: Desk, contact: Contact, name: str, version: int | None, known: int | None
+) -> bool:
     if version is None:
-        return not _is_set(contact, name)
+        return not _is_set(desk, contact, name)
     return _is_newest(version, known)
 
 
@@ -212,9 +234,9 @@ def _is_newest(version: int | None, known: int | None) -> bool:
     return version is None or known is None or version >= known
 
 
-def _is_set(contact: Contact, name: str) -> bool:
+def _is_set(desk: Desk, contact: Contact, name: str) -> bool:
     if name == "addresses":
-        return contact.addresses.exists()
+        return bool(desk.memory.addresses(contact))
     if name.startswith(f"{CUSTOM}."):
         return contact.custom_field_values.filter(
             field__name=name.removeprefix(f"{CUSTOM}.")
@@ -222,33 +244,43 @@ def _is_set(contact: Contact, name: str) -> bool:
     return bool(getattr(contact, name, None))
 
 
-def _by_policy(desk: Desk, values: Mapping[str, Any]) -> dict[str, Any]:
+def _by_policy(memory: Memory, values: Mapping[str, Any]) -> dict[str, Any]:
     """What an empty value does is the connection's option `empty`: it keeps what is here, or
     clears it."""
-    if desk.connection.options.get("empty") == "clear":
+    if memory.connection.options.get("empty") == "clear":
         return dict(values)
     return {name: value for name, value in values.items() if value not in (None, "", [])}
 
 
-def _usable(desk: Desk, values: dict[str, Any]) -> dict[str, Any]:
-    """The values without an address or number that cannot be read, which is noted."""
+def _readable(
+    memory: Memory, person: Person, note: Callable[[str], None]
+) -> tuple[dict[str, Any], str]:
+    """What was told of someone and may be written, without an address or number that cannot be
+    read, or that is a relay's, which is noted; and the address of the relay."""
+    values, relay = _by_policy(memory, _apart(person.values)), person.relay
+    country = memory.organisation.country
     for name, read in (("email_address", _read_email), ("phone_number", _read_phone)):
         if values.get(name):
             try:
-                read(desk, values)
+                values[name] = read(values[name], country)
             except ValidationError as error:
-                desk.note(_("Left out: %(reason)s") % {"reason": " ".join(error.messages)})
+                note(_("Left out: %(reason)s") % {"reason": " ".join(error.messages)})
                 del values[name]
-    return values
+    if is_relay(values.get("email_address")):
+        relay = values.pop("email_address")
+        note(_("The address is a relay's and identifies nobody."))
+    return values, relay
 
 
-def _read_email(desk: Desk, values: dict[str, Any]) -> Any:
-    return read_email(values["email_address"])
+def _read_email(given: str, _country: str) -> str:
+    read_email(given)
+    return given
 
 
-def _read_phone(desk: Desk, values: dict[str, Any]) -> Any:
-    values["phone_number"] = international(values["phone_number"])
-    return read_phone(values["phone_number"], None, desk.organisation.country)
+def _read_phone(given: str, country: str) -> str:
+    number = international(given)
+    read_phone(number, None, country)
+    return number
 
 
 def international(number: str) -> str:
@@ -266,49 +298,31 @@ def is_relay(address: str | None) -> bool:
     return any(host == relay or host.endswith(f".{relay}") for relay in RELAYS)
 
 
-def _by(desk: Desk, column: str, value: str | None) -> Contact | None:
-    if not value or (column == "email_address" and is_relay(value)):
-        return None
-    try:
-        if column == "email_address":
-            key = {"email": read_email(value)[1]}
-        else:
-            number = read_phone(international(value), None, desk.organisation.country)
-            key = {"phone": number.e164}
-    except ValidationError:
-        return None
-    if not any(key.values()):
-        return None
-    contacts = Contact.objects.for_organisation(desk.organisation).identified_by(
-        **{"email": None, "phone": None, **key}
-    )
-    found = contacts.first()
-    return None if found is None else _survivor(desk, found)
-
-
-def _survivor(desk: Desk, contact: Contact) -> Contact:
-    found: Contact = Contact.objects.for_organisation(desk.organisation).resolve(contact.pk)
-    found.organisation = desk.organisation
-    return found
-
-
 def _create(desk: Desk, values: Mapping[str, Any], person: Person) -> Contact | None:
-    given = {name: value for name, value in values.items() if value not in (None, "", [])}
+    given = _given(values)
     if not any(given.get(column) for column in IDENTIFYING):
         if person.external_id is None:
             return None
         name = f"{desk.source.label} {person.external_id}"
         if not any(given.get(column) for column in ("name", "first_name", "last_name")):
             given["name"] = name
-        return services.introduce(organisation=desk.organisation, values=_together(given))
-    contact, _new = services.upsert(organisation=desk.organisation, values=_together(given))
+        contact = services.introduce(organisation=desk.organisation, values=_together(given))
+    else:
+        contact, _new = services.upsert(organisation=desk.organisation, values=_together(given))
+    desk.memory.remember(contact)
     return contact
 
 
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value not in (None, "", [])}
+
+
 def _update(desk: Desk, contact: Contact, values: dict[str, Any]) -> Contact:
-    """Write the values; an address or number that is another contact's stays theirs."""
+    """Write the values; an address or number that is another contact's stays theirs. No query when
+    they are what is there."""
+    values = {name: one for name, one in values.items() if _differs(desk, contact, name, one)}
     for column in IDENTIFYING:
-        holder = _by(desk, column, values.get(column))
+        holder = desk.memory.holder(column, values.get(column))
         if holder is not None and holder.pk != contact.pk:
             del values[column]
             desk.note(
@@ -322,10 +336,27 @@ def _update(desk: Desk, contact: Contact, values: dict[str, Any]) -> Contact:
     if not values:
         return contact
     try:
-        return services.update(contact=contact, values=_together(values))
+        contact = services.update(contact=contact, values=_together(values))
     except Conflict as error:
         desk.note(str(error))
         return contact
+    desk.memory.remember(contact)
+    return contact
+
+
+def _differs(desk: Desk, contact: Contact, name: str, value: Any) -> bool:
+    """Whether writing the value would change the contact. True where only a service can tell."""
+    if name == "addresses":
+        there = desk.memory.addresses(contact)
+        return there != [_as_kept(address) for address in value or ()]
+    if name not in COLUMNS or not (value is None or isinstance(value, str)):
+        return True
+    return (getattr(contact, name) or "") != (value or "").strip()
+
+
+def _as_kept(address: Mapping[str, Any]) -> dict[str, str]:
+    kept = {column: str(address.get(column) or "").strip() for column in ADDRESS_COLUMNS}
+    return {**kept, "country": kept["country"].upper()}
 
 
 def _write_tags(desk: Desk, contact: Contact, person: Person) -> None:
@@ -344,16 +375,3 @@ def _write_tags(desk: Desk, contact: Contact, person: Person) -> None:
             services.tag(contacts=contact, name=name)
         except (ValidationError, Conflict) as error:
             desk.note(in_words(error))
-
-
-def link(desk: Desk, contact: Contact, external_id: str, relay: str = "") -> None:
-    """Note that the other system's id means this contact."""
-    row, created = ExternalId.objects.for_organisation(desk.organisation).get_or_create(
-        organisation=desk.organisation,
-        source=desk.connection.namespace,
-        external_id=external_id,
-        defaults={"contact": contact, "email": relay},
-    )
-    if not created and (row.email != relay and relay):
-        row.email = relay
-        row.save(update_fields=["email"])

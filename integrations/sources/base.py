@@ -96,15 +96,23 @@ def _refuse(name: str) -> Any:
 
 
 def _depth(value: Any) -> int:
-    deepest, below = 0, [(value, 1)]
-    while below:
-        one, depth = below.pop()
-        deepest = max(deepest, depth)
-        if isinstance(one, dict):
-            below += [(inner, depth + 1) for inner in one.values()]
-        elif isinstance(one, list):
-            below += [(inner, depth + 1) for inner in one]
-    return deepest
+    """How deeply a JSON value is nested; more than `MAX_DEPTH` is not counted."""
+    depth, level = 0, [value]
+    while level and depth <= MAX_DEPTH:
+        depth += 1
+        level = [inner for one in level for inner in _inner(one) if isinstance(inner, dict | list)]
+    return depth
+
+
+def _inner(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def load(text: str) -> Any:
+    """What `dump` wrote of a body that was `parse`d before."""
+    return json.loads(text, parse_float=Decimal)
 
 
 def dump(value: Any, indent: int | None = None) -> str:

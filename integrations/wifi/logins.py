@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from contacts import consent, services
 from contacts.consent import Wanted
@@ -106,9 +106,14 @@ class FirstConsent(Change):
     """Somebody of whom no id is known agrees to a channel. What was decided here stays: whether it
     is told anew, or simply stands there still, nobody can see."""
 
+    alone: ClassVar[bool] = False
+
     person: Person
     channel: str
     at: datetime
+
+    def people(self) -> Iterable[Person]:
+        return (self.person,)
 
     def apply(self, desk: Desk) -> None:
         contact = identity.find(desk, self.person)

@@ -22,6 +22,7 @@ from customfields.querysets import held_by
 from integrations import identity
 from integrations.changes import Fact
 from integrations.desk import Desk
+from integrations.memory import Memory, Refused
 from integrations.models import Connection
 from integrations.wifi.logins import Login
 from integrations.wifi.mapped import Mapped, Told, bodies, nobody
@@ -92,12 +93,14 @@ def _try_one(connection: Connection, told: Told) -> Outcome:
     if told.login is None:
         outcome.error = nobody()
         return outcome
-    desk = Desk(connection)
+    desk = Desk(Memory(connection))
     try:
         with transaction.atomic():
             _apply(desk, told, told.login, outcome)
     except (ValidationError, Conflict) as error:
         _refused(outcome, error)
+    except Refused as refused:
+        _refused(outcome, refused.error)
     outcome.notes = desk.notes
     return outcome
 
@@ -109,6 +112,7 @@ def _apply(desk: Desk, told: Told, login: Login, outcome: Outcome) -> None:
     outcome.recorded = _recorded(desk, fact) is not None
     for change in told.changes:
         change.apply(desk)
+    desk.memory.settle()
     activity = _recorded(desk, fact)
     contact = activity.contact if activity is not None else identity.find(desk, person)
     if contact is None:

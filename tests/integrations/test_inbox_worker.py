@@ -99,7 +99,7 @@ def test_what_fails_in_the_middle_leaves_nothing_and_is_tried_again(
         raise IntegrityError("somebody was quicker")
 
     with monkeypatch.context() as patch:
-        patch.setattr("integrations.desk.Desk.write_traces", broken)
+        patch.setattr("integrations.applying.write_traces", broken)
         delivery = shop.tell("orders/paid", shopify.order())
         assert (delivery.status, delivery.attempts, delivery.error) == (
             "waiting",
@@ -163,13 +163,16 @@ def test_a_worker_that_died_is_replaced_after_its_lease(shop: Shop) -> None:
     with time_machine.travel(timezone.now() + applying.LEASE * 2):
         work()
     before = snapshot(shop)
-    applying.apply(taken)
+    applying.apply_all([taken])
 
     assert snapshot(shop) == before, "whoever lost the lease changes nothing"
     assert shop.deliveries().get().status == "applied"
 
 
-def test_a_worker_that_is_stopped_gives_back_what_it_took(shop: Shop) -> None:
+def test_a_worker_that_is_stopped_gives_back_what_it_took(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "TOGETHER", 1)
     for number in range(3):
         shop.post("orders/paid", shopify.order(id=number + 1))
     answers = iter([False, True])
@@ -242,7 +245,7 @@ def test_a_delivery_costs_a_known_number_of_statements(
     shop.tell("orders/paid", shopify.order())
     shop.post("orders/paid", shopify.order(id=2))
 
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(26):
         applying.work()
 
 
