@@ -339,9 +339,7 @@ def refused_for_merged(jane: Contact) -> None:
 
 
 def refused_for_taken(jane: Contact) -> None:
-    services.upsert(
-        organisation=jane.organisation, values={"email_address": "jane@example.com"}
-    )
+    services.upsert(organisation=jane.organisation, values={"email_address": "jane@example.com"})
 
 
 @pytest.mark.parametrize("make", [refused_for_redacted, refused_for_merged, refused_for_taken])
