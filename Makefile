@@ -14,7 +14,7 @@ LOCKS := requirements.lock requirements-runtime.lock
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run worker migrate test test-slow check check-style check-types \
-	check-migrations check-deploy check-imports check-openapi check-lock lock bench
+	check-migrations check-deploy check-imports check-openapi check-lock lock bench messages
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,9 @@ UV := --quiet --universal --python-version 3.11 --generate-hashes --no-header --
 
 bench: setup ## Measure speed against floors of the same run (benchmarks/README.md)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+messages: setup ## Write marked texts into locale/ and compile them (docs/translate.md)
+	@$(MANAGE) messages
 
 # Debian keeps the part of python3 that puts pip into a new environment in a package of its own;
 # the pip that is there can install into the environment just as well.
