@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldBooleanSwitchWidget,
@@ -40,9 +41,8 @@ from contacts.models import Contact
 from crm import money
 from crm.admin.base import OrganisationAdmin, WithViews, link
 from crm.admin.choices import currencies
-from crm.admin.filters import ChoiceFilter, MomentFilter
+from crm.admin.filters import ChoiceFilter, DateRangeFilter, MomentFilter
 from crm.admin.forms import ServiceForm, ServiceFormSet
-from crm.admin.site import DASHBOARD
 from crm.admin.unfold import display
 from organisations.middleware import organisation_of
 from organisations.models import Organisation
@@ -163,6 +163,33 @@ class HappenedFilter(MomentFilter):
     column = "happened_at"
 
 
+class CountsFilter(ChoiceFilter):
+    """What the totals are made of: orders, and what has an amount."""
+
+    title = gettext_lazy("Counts as")
+    parameter_name = "counts"
+
+    def options(self) -> list[tuple[str, Any]]:
+        return [("order", _("An order")), ("money", _("Money"))]
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        if self.answer() == "money":
+            return rows.exclude(spend=0)
+        organisation = cast(Organisation, organisation_of(request))
+        return rows.filter(type__in=types.Ledger().order_types(organisation.pk))
+
+
+class CurrencyFilter(ChoiceFilter):
+    title = gettext_lazy("Currency")
+    parameter_name = "currency"
+
+    def options(self) -> list[tuple[str, Any]]:
+        return currencies()
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(currency_code=self.answer())
+
+
 class ByContact(WithViews):
     """Rows of contacts, found by the contact or by their reference."""
 
@@ -206,7 +233,7 @@ class ActivityAdmin(ByContact):
 
     form = ActivityForm
     list_display = ("happened_at", "type", "who", "amount", "source", "external_reference")
-    list_filter = (TypeFilter, HappenedFilter)
+    list_filter = (TypeFilter, HappenedFilter, CountsFilter, CurrencyFilter)
     ordering = ("-happened_at", "-id")
     sortable_by = ("happened_at",)
     autocomplete_fields = ("contact",)
@@ -465,6 +492,63 @@ class HasActivityFilter(TypeFilter):
         return rows.filter(pk__in=activities.order_by().values("contact"))
 
 
+class _BetweenFilter(DateRangeFilter):
+    """Contacts by what happened in a time."""
+
+    def meant(self, activities: ActivityQuerySet, organisation: Organisation) -> ActivityQuerySet:
+        """Those of the activities that count."""
+        raise NotImplementedError
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        organisation = cast(Organisation, organisation_of(request))
+        activities = Activity.objects.for_organisation(organisation).order_by()
+        first, end = self.bounds()
+        if first is not None:
+            activities = activities.filter(happened_at__gte=first)
+        if end is not None:
+            activities = activities.filter(happened_at__lt=end)
+        return self.having(rows, self.meant(activities, organisation))
+
+    def having(self, rows: QuerySet[Any], activities: ActivityQuerySet) -> QuerySet[Any]:
+        """The contacts of these activities."""
+        return rows.filter(activities.contacts())
+
+
+class ActiveFilter(_BetweenFilter):
+    """Contacts with whom something happened."""
+
+    title = gettext_lazy("Active")
+    parameter_name = "active"
+
+    def meant(self, activities: ActivityQuerySet, organisation: Organisation) -> ActivityQuerySet:
+        return activities.exclude(type__in=types.SILENT)
+
+
+class OrderedFilter(_BetweenFilter):
+    """Contacts who ordered, perhaps several times."""
+
+    title = gettext_lazy("Ordered")
+    parameter_name = "ordered"
+    template = "admin/filter_range.html"
+    suffixes = ("_from", "_to", "_times")
+
+    def fields(self) -> dict[str, forms.Field]:
+        widget = UnfoldAdminIntegerFieldWidget()
+        times = forms.IntegerField(label=_("Times"), min_value=1, max_value=10_000, widget=widget)
+        return {**super().fields(), "_times": times}
+
+    def meant(self, activities: ActivityQuerySet, organisation: Organisation) -> ActivityQuerySet:
+        return activities.filter(type__in=types.Ledger().order_types(organisation.pk))
+
+    def having(self, rows: QuerySet[Any], activities: ActivityQuerySet) -> QuerySet[Any]:
+        times = self.answer("_times") or 1
+        return (
+            super().having(rows, activities)
+            if times == 1
+            else rows.filter(activities.contacts(times))
+        )
+
+
 class ActivitiesPanel(ContactPanel):
     """The timeline under a contact's form, and a filter by what happened."""
 
@@ -493,7 +577,7 @@ class ActivitiesPanel(ContactPanel):
         )
 
     def filters(self, request: HttpRequest) -> list[type[admin.ListFilter]]:
-        return [HasActivityFilter]
+        return [HasActivityFilter, ActiveFilter, OrderedFilter]
 
     def erased(self, contact: Contact) -> Sequence[str]:
         return [_("Erased: free text in activities, bookings and reservations.")]
@@ -503,20 +587,3 @@ class ActivitiesPanel(ContactPanel):
 
 
 panels.register(ActivitiesPanel())
-
-
-def latest_activities(request: HttpRequest) -> dict[str, Any]:
-    """For the first page."""
-    if not request.user.has_perm("activities.view_activity"):
-        return {}
-    organisation = cast(Organisation, organisation_of(request))
-    activities = Activity.objects.for_organisation(organisation).order_by("-happened_at", "-id")
-    return {
-        "latest_activities": [
-            (activity, amount_of(activity.spend, activity.currency_code))
-            for activity in activities.prefetch_related(_CONTACT)[:10]
-        ]
-    }
-
-
-DASHBOARD.append(latest_activities)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from django.db import NotSupportedError, models, transaction
-from django.db.models import Q
+from django.db import NotSupportedError, connections, models, transaction
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.constants import OnConflict
 from django.db.models.signals import post_save
 
@@ -45,6 +45,22 @@ class ActivityQuerySet(TenantQuerySet["Activity"]):
         rows = self.order_by(*along).select_related(None)
         ids = list(rows.values_list("pk", flat=True)[: FEW + 1])
         return self.filter(pk__in=ids) if len(ids) <= FEW else self
+
+    def contacts(self, times: int = 1) -> Q:
+        """As a condition on contacts: who has at least so many of these activities. One query,
+        which ends at `FEW`."""
+        rows = self.order_by().select_related(None)
+        few = list(rows.values_list("contact_id", flat=True)[: FEW + 1])
+        if len(few) <= FEW:
+            counted = Counter(few)
+            return Q(pk__in=[pk for pk, number in counted.items() if number >= times])
+        if times > 1:
+            grouped = rows.values("contact").annotate(times=Count("pk")).filter(times__gte=times)
+            return Q(pk__in=grouped.values("contact"))
+        if connections[self.db].vendor == "sqlite":
+            # It knows nothing of how many there are, and would gather millions for a page of fifty.
+            return Q(Exists(rows.filter(contact=OuterRef("pk"))))
+        return Q(pk__in=rows.values("contact"))
 
     def same_as(self, facts: Collection[Fact]) -> Self:
         """Those that state one of these facts; see `Activity.facts`."""

@@ -132,6 +132,25 @@ class ContactQuerySet(TenantQuerySet["Contact"]):
         wanted = Q(**{f"rollup__{path}": value for path, value in conditions.items()})
         return joined.filter(Likely(wanted) if connections[self.db].vendor == "sqlite" else wanted)
 
+    def scored(self, organisation: Organisation, cells: Iterable[tuple[int, int]]) -> Self:
+        """Those whose RFM scores are in one of these `cells` of (recency, frequency)."""
+        from contacts.models import ContactRollup
+
+        def within(path: str = "") -> Q:
+            either = Q(pk__in=[])
+            for recency, frequency in sorted(cells):
+                cell = {f"{path}recency": recency, f"{path}frequency": frequency}
+                either |= Q(**cell)
+            return either
+
+        totals = ContactRollup.objects.for_organisation(organisation).filter(within())
+        few = list(totals.values_list("pk", flat=True)[: search.FEW + 1])
+        if len(few) <= search.FEW:
+            return self.filter(pk__in=few)
+        joined = self.filter(rollup__organisation=organisation)
+        wanted = within("rollup__")
+        return joined.filter(Likely(wanted) if connections[self.db].vendor == "sqlite" else wanted)
+
     def _few(self, ids: QuerySet[Any, Any]) -> Sequence[int] | QuerySet[Any, Any] | None:
         """What `pk__in` wants to find `ids`, or None when they are so many that it is better to
         walk the contacts in the order that the list has.

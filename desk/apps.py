@@ -17,6 +17,7 @@ class DeskConfig(AppConfig):
         """Register what hangs on a contact, and the worker's share."""
         from contacts import parts
         from desk import housekeeping  # noqa: F401
+        from desk.dashboard import housekeeping as dashboard  # noqa: F401
         from desk.part import DeskPart
 
         parts.register(DeskPart())

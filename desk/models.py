@@ -11,11 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Contact
 from desk.bulk.models import BulkItem, BulkJob
+from desk.dashboard.models import DashboardSnapshot
 from desk.lists.models import SavedView
 from desk.querysets import MentionQuerySet, TaskQuerySet
 from organisations.models import TenantModel
 
-__all__ = ["BulkItem", "BulkJob", "Mention", "Note", "SavedView", "Task"]
+__all__ = ["BulkItem", "BulkJob", "DashboardSnapshot", "Mention", "Note", "SavedView", "Task"]
 
 # Whoever did something is known by it only as long as the account is there.
 STAFF: dict[str, Any] = {

@@ -23,8 +23,10 @@ from unfold.enums import ActionVariant
 from contacts import rollups, services
 from contacts.admin import bulk, columns, history, merging
 from contacts.admin.filters import (
+    CreatedFilter,
     KindFilter,
     LastInteractionFilter,
+    RfmFilter,
     SegmentFilter,
     SpendFilter,
     TagFilter,
@@ -102,7 +104,14 @@ class ContactAdmin(WithViews):
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         known = getattr(request, "contact_filters", None)
         if known is None:
-            known = [TagFilter, LastInteractionFilter, SpendFilter, KindFilter]
+            known = [
+                TagFilter,
+                LastInteractionFilter,
+                SpendFilter,
+                RfmFilter,
+                CreatedFilter,
+                KindFilter,
+            ]
             organisation = organisation_of(request)
             if organisation is not None and organisation.listened_by(queue.LISTENER):
                 known.insert(1, SegmentFilter)

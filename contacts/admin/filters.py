@@ -10,11 +10,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from contacts import rfm
 from contacts.models import Contact, Tag
 from contacts.querysets import ContactQuerySet
 from contacts.segments.models import Segment
-from crm.admin.filters import ChoiceFilter, DateRangeFilter, FormFilter, RangeFilter
-from crm.admin.widgets import AutocompleteMany
+from crm.admin.filters import ChoiceFilter, DateRangeFilter, FormFilter, MomentFilter, RangeFilter
+from crm.admin.widgets import AutocompleteMany, ChooseMany
 from crm.money import to_minor
 from organisations.middleware import organisation_of
 
@@ -89,6 +90,43 @@ class LastInteractionFilter(DateRangeFilter):
         if end is not None:
             lookups["last_interacted_at__lt"] = end
         return _with_totals(request, rows, **lookups) if lookups else rows
+
+
+class CreatedFilter(MomentFilter):
+    """Since when we know the contact."""
+
+    title = _("Created")
+    parameter_name = "created"
+    column = "created_at"
+
+
+class RfmFilter(FormFilter):
+    """Contacts in cells of the grid of RFM: in segments by their words, or in single cells, such as
+    `5-4` for recency 5 and frequency 4."""
+
+    title = _("Regulars (RFM)")
+    parameter_name = "rfm"
+
+    def fields(self) -> dict[str, forms.Field]:
+        words = [(one.key, one.word) for one in rfm.SEGMENTS]
+        cells = [
+            (f"{recency}-{frequency}", f"R{recency} F{frequency}")
+            for recency in reversed(rfm.SCORES)
+            for frequency in reversed(rfm.SCORES)
+        ]
+        choices = [(_("In words"), words), (_("Recency and frequency"), cells)]
+        field = forms.MultipleChoiceField(label=self.title, choices=choices, widget=ChooseMany())
+        return {"": field}
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        organisation = organisation_of(request)
+        assert organisation is not None
+        cells: set[tuple[int, int]] = set()
+        by_key = {one.key: one.cells for one in rfm.SEGMENTS}
+        for key in self.answer():
+            recency, _dash, frequency = key.partition("-")
+            cells |= by_key.get(key) or {(int(recency), int(frequency))}
+        return cast(ContactQuerySet, rows).scored(organisation, cells)
 
 
 class SpendFilter(RangeFilter):

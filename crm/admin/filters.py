@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -107,7 +108,7 @@ class RangeFilter(FormFilter):
     """From, to, or both; both included."""
 
     template = "admin/filter_range.html"
-    suffixes = ("_from", "_to")
+    suffixes: ClassVar[tuple[str, ...]] = ("_from", "_to")
 
     def field(self, label: str) -> forms.Field:
         return forms.DecimalField(
@@ -118,24 +119,50 @@ class RangeFilter(FormFilter):
         return {"_from": self.field(_("From")), "_to": self.field(_("To"))}
 
 
+class _DayInput(forms.DateInput):
+    """A day; a moment too, when that is what the address gives."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        widget = context["widget"]
+        try:
+            moment = parse_datetime(str(widget["value"])) if "T" in str(widget["value"]) else None
+        except ValueError:
+            moment = None
+        if moment is not None:
+            here = timezone.localtime(moment) if timezone.is_aware(moment) else moment
+            widget["value"] = here.replace(tzinfo=None).isoformat()
+            widget["type"] = "datetime-local"
+            widget["attrs"] |= {"step": "any"}
+        return context
+
+
+class DayOrMoment(forms.DateField):
+    """A date, or a date and time (`2026-11-25T14:02`): what links of the dashboard narrow by."""
+
+    def to_python(self, value: Any) -> date | None:
+        if "T" in str(value):
+            return forms.DateTimeField().to_python(value)
+        return super().to_python(value)
+
+
 class DateRangeFilter(RangeFilter):
-    """Whole days, in the organisation's time zone."""
+    """Whole days, in the organisation's time zone. Given as moments, up to but without the last."""
 
     def field(self, label: str) -> forms.Field:
-        return forms.DateField(
-            label=label, widget=forms.DateInput(attrs={"class": _INPUT, "type": "date"})
-        )
+        return DayOrMoment(label=label, widget=_DayInput(attrs={"class": _INPUT, "type": "date"}))
 
     def bounds(self) -> tuple[datetime | None, datetime | None]:
         """The first moment, and the first one that is too late."""
         first, last = self.answer("_from"), self.answer("_to")
-        return (
-            _start_of(first) if first else None,
-            _start_of(last + timedelta(days=1)) if last and last < date.max else None,
-        )
+        if not isinstance(last, datetime) and last is not None:
+            last = last + timedelta(days=1) if last < date.max else None
+        return _start_of(first), _start_of(last)
 
 
-def _start_of(day: date) -> datetime | None:
+def _start_of(day: date | None) -> datetime | None:
+    if day is None or isinstance(day, datetime):
+        return day
     try:
         return timezone.make_aware(datetime.combine(day, time.min))
     except (OverflowError, ValueError):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.utils.choices import flatten_choices
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from crm.admin.unfold import InlineFormSet
@@ -94,9 +96,11 @@ def as_text(field: forms.Field, value: Any) -> str:
         return ", ".join(as_text(field, one) for one in value)
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
+    if isinstance(value, datetime):
+        return date_format(localtime(value), "SHORT_DATETIME_FORMAT")
     if isinstance(value, date):
         return date_format(value)
-    choices: Any = getattr(field, "choices", ())
+    choices: Any = flatten_choices(getattr(field, "choices", ()))
     labels = {str(key): str(label) for key, label in choices if key not in (None, "")}
     return "" if value is None else labels.get(str(value), str(value))
 

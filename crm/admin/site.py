@@ -21,6 +21,8 @@ from organisations.middleware import organisation_of, switch
 
 # Adds its part to the first page: (request) → context. Apps register theirs in `ready`.
 DASHBOARD: list[Callable[[HttpRequest], dict[str, Any]]] = []
+# Pages that are no model's: (site) → addresses. Apps register theirs from their `admin` module.
+PAGES: list[Callable[[RegularsAdminSite], list[URLPattern]]] = []
 
 
 class RegularsAdminSite(UnfoldAdminSite):
@@ -42,6 +44,7 @@ class RegularsAdminSite(UnfoldAdminSite):
     def extra_urls(self) -> list[URLPattern]:
         """Unfold puts these before the models' own."""
         return [
+            *(address for pages in PAGES for address in pages(self)),
             path("organisation/switch/", self.admin_view(self.switch), name="switch_organisation"),
             path(
                 "password/<uidb64>/<token>/",

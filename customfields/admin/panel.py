@@ -13,6 +13,8 @@ from django.forms import Field
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from contacts.admin import panels
 from contacts.admin.panels import Compared, ContactPanel
@@ -20,7 +22,7 @@ from contacts.models import Contact
 from contacts.views import by_part
 from crm.admin.columns import Column
 from crm.admin.filters import ChoiceFilter, DateRangeFilter, FormFilter, RangeFilter, TextFilter
-from customfields.filters import ORDER_PREFIX
+from customfields.filters import ORDER_PREFIX, having, lacking
 from customfields.models import CustomField, CustomFieldOption
 from customfields.parts import CustomFieldsPart
 from customfields.querysets import held_by
@@ -107,7 +109,7 @@ class CustomFieldsPanel(ContactPanel):
             for definition in self.definitions(request)
             if (made := filter_of(definition)) is not None
         ]
-        return found[:MAX_FILTERS]
+        return [KnownFilter, *found[:MAX_FILTERS]] if self.definitions(request) else []
 
     def compare(self, survivor: Contact, absorbed: Contact) -> Sequence[Compared]:
         mine = {one.name: one for one in held_by(survivor)}
@@ -146,6 +148,32 @@ def _cell(definition: CustomField, contact: Contact) -> str:
         '<span class="rg-chip" data-color="{}">{}</span>',
         ((option.color, option.label or option.value) for option in options),
     )
+
+
+class KnownFilter(FormFilter):
+    """Contacts of whom something is known in a field, or is not."""
+
+    title = gettext_lazy("Known of them")
+    parameter_name = "has"
+    suffixes = ("", "_not")
+
+    def fields(self) -> dict[str, Field]:
+        defined = CustomFieldsPanel.definitions(self.request)
+        choices = [("", _("Any")), *((one.name, one.label) for one in defined)]
+        return {
+            suffix: forms.ChoiceField(
+                label=label, choices=choices, widget=UnfoldAdminSelectWidget()
+            )
+            for suffix, label in (("", _("Known")), ("_not", _("Not known")))
+        }
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        fields = {one.name: one for one in CustomFieldsPanel.definitions(request)}
+        if known := self.answer():
+            rows = rows.filter(having(fields[known]))
+        if unknown := self.answer("_not"):
+            rows = rows.filter(lacking(fields[unknown]))
+        return rows
 
 
 class _ByValue(FormFilter):

@@ -1,6 +1,6 @@
 """The desk in the admin."""
 
-from desk.admin import lists
+from desk.admin import dashboard, lists
 from desk.bulk import admin as bulk
 
-__all__ = ["bulk", "lists"]
+__all__ = ["bulk", "dashboard", "lists"]

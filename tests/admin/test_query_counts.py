@@ -142,14 +142,6 @@ def test_a_search_a_sort_and_a_filter_cost_no_query_per_row(
         assert queries(owner, address + query) <= ASKING + LISTS["Contact"] + 2, query
 
 
-def test_the_first_page(owner: Client, organisation: Organisation) -> None:
-    fill(organisation, Contact, 12)
-    for _number in range(12):
-        rows.activity(organisation)
-    # Newest contacts, latest activities, their contacts, open alerts.
-    assert queries(owner, reverse("admin:index")) <= ASKING + 4
-
-
 def test_a_contacts_page_costs_the_same_for_much_history(
     owner: Client, organisation: Organisation
 ) -> None:
