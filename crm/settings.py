@@ -356,6 +356,11 @@ if SMS_BACKEND == "twilio" and not (TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN and
 # Networks within which workflows and webhooks may call addresses (crm/outbound.py).
 WEBHOOKS_ALLOW_PRIVATE = env.networks("WEBHOOKS_ALLOW_PRIVATE")
 
+# Files that staff upload to be imported: how large they may be, in megabytes, and how many days
+# after the last change they are forgotten (docs/import.md).
+IMPORTS_MAX_MB = env.number("IMPORTS_MAX_MB", 256, minimum=1, maximum=4096)
+IMPORTS_KEEP_DAYS = env.number("IMPORTS_KEEP_DAYS", 14, minimum=1, maximum=3650)
+
 # How long deliveries from other systems are kept, in days (docs/integrations.md).
 INBOX_KEEP_DAYS = env.number("INBOX_KEEP_DAYS", 30, minimum=1, maximum=3650)
 

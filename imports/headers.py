@@ -251,7 +251,7 @@ def contact_vocabulary() -> Vocabulary:
     """The words for what a contact has, without custom fields."""
     from_activities = _(
         "it is {field}, which is worked out from the contact's activities and is read-only. "
-        "Import the activities themselves with import_activities."
+        "Import the activities themselves."
     )
     kept = _("it is {field}, which is kept by the system and is read-only.")
     return Vocabulary(

@@ -11,12 +11,16 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from contacts import rfm
 from crm.api import idempotency
+from imports.wizard import working as imports
 from organisations.models import Organisation
 from rewards import services as rewards
-from workflows import sweeps
+from workflows import sweeps, worker
 from workflows.schedule import every
 
 log = structlog.get_logger(__name__)
+
+# Imports lie below and know of no worker.
+worker.also(imports.background.work, finish=imports.background.finish)
 
 
 @every(timedelta(days=1))
@@ -59,3 +63,9 @@ def expire_credit() -> None:
 def sweep_workflows() -> None:
     """Start the workflows that time alone starts: birthdays, contacts not seen for long."""
     sweeps.sweep()
+
+
+@every(timedelta(hours=1))
+def prune_uploads() -> None:
+    """Forget files that were uploaded to be imported, after `IMPORTS_KEEP_DAYS`."""
+    imports.prune()

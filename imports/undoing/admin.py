@@ -17,6 +17,7 @@ from crm.errors import Conflict
 from imports.models import Import, KeptRow, What
 from imports.undoing.service import Undone, ahead, undo
 from imports.undoing.words import listed, row_of
+from imports.wizard import services as wizard
 
 if TYPE_CHECKING:
     from imports.admin import ImportAdmin
@@ -56,7 +57,11 @@ def ask_and_undo(screen: ImportAdmin, request: HttpRequest, run: Import) -> Http
             obj=run,
         )
     try:
-        report = undo(run=run, seconds=SECONDS)
+        # One that the wizard stopped is not to go on any more.
+        stopped = wizard.is_stopped(run)
+        report = undo(run=run, seconds=SECONDS, unfinished=stopped)
+        if stopped:
+            wizard.close(run)
     except Conflict as error:
         screen.tell(request, Refused(error))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from imports.headers import ERROR_COLUMNS, IGNORE, Vocabulary, plain
@@ -75,17 +76,23 @@ def example(date_format: str) -> str:
 
 
 def date_format(texts: Sequence[str], kind: str, country: str) -> str:
-    """In which format all of these are; empty when ISO 8601 is, or none."""
-    if not texts or all(_fits(datetime.fromisoformat, text) for text in texts):
-        return ""
-    fitting = [
-        one
-        for one in date_formats(kind)
-        if all(_fits(lambda text, one=one: datetime.strptime(text, one), text) for text in texts)  # noqa: DTZ007
-    ]
+    """In which format most of these are; empty when ISO 8601 is, or none is by half of them: one
+    30 February must not hide how the others are written."""
+    most = sum(_fits(datetime.fromisoformat, text) for text in texts)
+    best = ""
+    candidates = date_formats(kind)
     if country in _AMERICAN:
-        fitting.sort(key=lambda one: not one.startswith("%m"))
-    return fitting[0] if fitting else ""
+        candidates.sort(key=lambda one: not one.startswith("%m"))
+    for candidate in candidates:
+        read = partial(_read_as, candidate)
+        fitting = sum(_fits(read, text) for text in texts)
+        if fitting > max(most, len(texts) / 2 - 0.5):
+            best, most = candidate, fitting
+    return best
+
+
+def _read_as(date_format: str, text: str) -> datetime:
+    return datetime.strptime(text, date_format)  # noqa: DTZ007  # only whether it can be read
 
 
 def _fits(read: Any, text: str) -> bool:

@@ -51,6 +51,8 @@ class Upload(TenantModel):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
     )
     user_name = models.CharField(_("by"), max_length=255, blank=True, default="")
+    # In which the worker says what is wrong with rows.
+    language = models.CharField(max_length=10, blank=True, default="")
     # Why it cannot go on, for people.
     problem = models.TextField(blank=True, default="")
     # How the file was said to be read: encoding, delimiter, sheet.
@@ -186,7 +188,7 @@ class FailedRow(models.Model):
     cells = models.JSONField(default=list)
 
     class Meta:
-        indexes = [models.Index(fields=["upload", "line", "id"], name="import_failed_line")]
+        indexes = [models.Index(fields=["upload", "line"], name="import_failed_line")]
 
     def __str__(self) -> str:
         return f"{self.upload_id}:{self.line}"

@@ -46,7 +46,7 @@ LISTS = {
     "Booking": 4,  # + contacts, views
     "TableReservation": 4,
     "GolfReservation": 4,
-    "Import": 2,
+    "Import": 3,  # + files that were not brought to their end
     "CreditEntry": 4,  # + contacts, views
     "Message": 3,  # + contacts
     "Alert": 3,

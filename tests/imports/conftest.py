@@ -16,6 +16,7 @@ from django.db import connection, connections
 
 from imports.models import Import
 from organisations.models import Organisation
+from tests.admin.conftest import owner, staff_of  # noqa: F401  # fixtures, of the wizard
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
