@@ -1,6 +1,6 @@
 """The desk in the admin."""
 
-from desk.admin import dashboard, lists
+from desk.admin import dashboard, lists, start
 from desk.bulk import admin as bulk
 
-__all__ = ["bulk", "dashboard", "lists"]
+__all__ = ["bulk", "dashboard", "lists", "start"]
