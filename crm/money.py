@@ -30,12 +30,13 @@ def to_minor(amount: Decimal, currency_code: str) -> int:
 
 
 @lru_cache(maxsize=64)
-def _locale(language: str) -> Locale:
+def locale(language: str) -> Locale:
+    """`en-gb` → what CLDR knows of it."""
     return Locale.parse(language, sep="-")
 
 
 def show(amount: int, currency_code: str) -> str:
     """4500 of GBP → £45.00, as the reader's language writes it."""
     return format_currency(
-        to_major(amount, currency_code), currency_code, locale=_locale(get_language() or "en-gb")
+        to_major(amount, currency_code), currency_code, locale=locale(get_language() or "en-gb")
     )

@@ -131,7 +131,7 @@ class MembershipAdmin(OrganisationAdmin):
     """Who works here, and in which role."""
 
     form = MembershipForm
-    list_display = ("person", "email", "role", "last_login", "created_at")
+    list_display = ("person", "email", "role_label", "last_login", "created_at")
     list_select_related = ("user", "role")
     ordering = ("user__username",)
     actions_detail = ("new_password_link",)
@@ -148,6 +148,10 @@ class MembershipAdmin(OrganisationAdmin):
     def last_login(self, obj: Membership) -> Any:
         return obj.user.last_login
 
+    @display(description=gettext_lazy("role"), ordering="role")
+    def role_label(self, obj: Membership) -> Any:
+        return roles.LABELS.get(obj.role.name, obj.role.name)
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("person", "email", "role") if obj else ("email", "role")
 
@@ -158,6 +162,7 @@ class MembershipAdmin(OrganisationAdmin):
         field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if db_field.name == "role":
             field.queryset = Group.objects.filter(name__in=roles.ROLES).order_by("pk")
+            field.label_from_instance = lambda role: roles.LABELS[role.name]
             field.widget = UnfoldAdminSelectWidget(choices=field.choices)
             field.help_text = _(
                 "Read only looks; Staff adds and corrects contacts and activities; Manager also "

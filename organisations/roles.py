@@ -12,11 +12,19 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.contrib.auth.models import Group, Permission
+from django.utils.translation import gettext_lazy
 
 OWNER = "Owner"
 MANAGER = "Manager"
 STAFF = "Staff"
 READ_ONLY = "Read only"
+# What a reader sees instead of the group's name.
+LABELS = {
+    OWNER: gettext_lazy("Owner"),
+    MANAGER: gettext_lazy("Manager"),
+    STAFF: gettext_lazy("Staff"),
+    READ_ONLY: gettext_lazy("Read only"),
+}
 
 
 def _all(*models: str, actions: Iterable[str] = ("view", "add", "change", "delete")) -> set[str]:

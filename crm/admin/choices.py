@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from functools import cache
 
-from babel import Locale
-from babel.numbers import get_currency_name, list_currencies
+from babel.numbers import list_currencies
+from django.utils.translation import get_language
 from phonenumbers import SUPPORTED_REGIONS
 
+from crm import money
 from organisations.models import available_timezones
 
 
-@cache
 def currencies() -> list[tuple[str, str]]:
-    """ISO 4217 codes with their names."""
-    return [
-        (code, f"{code} · {get_currency_name(code, locale='en_GB')}")
-        for code in sorted(list_currencies())
-    ]
+    """ISO 4217 codes with their names in the reader's language."""
+    return _currencies(get_language() or "en-gb")
+
+
+def countries() -> list[tuple[str, str]]:
+    """ISO 3166-1 codes by the countries' names in the reader's language."""
+    return _countries(get_language() or "en-gb")
 
 
 @cache
-def countries() -> list[tuple[str, str]]:
-    """ISO 3166-1 codes by the countries' names."""
-    names = Locale("en", "GB").territories
+def _currencies(language: str) -> list[tuple[str, str]]:
+    names = money.locale(language).currencies
+    return [(code, f"{code} · {names.get(code, code)}") for code in sorted(list_currencies())]
+
+
+@cache
+def _countries(language: str) -> list[tuple[str, str]]:
+    names = money.locale(language).territories
     named = [(code, f"{names.get(code, code)} ({code})") for code in SUPPORTED_REGIONS]
     return sorted(named, key=lambda pair: pair[1])
 

@@ -56,7 +56,7 @@ class NotifyStaff(Step):
             options=[
                 ("", gettext_lazy("Nobody, only the alert")),
                 (EVERYONE, gettext_lazy("Everyone")),
-                *((role, role) for role in roles.ROLES),
+                *roles.LABELS.items(),
             ],
         ),
     )

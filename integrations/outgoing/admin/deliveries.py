@@ -100,7 +100,7 @@ class CreatedFilter(MomentFilter):
 class WebhookDeliveryAdmin(OrganisationAdmin):
     """What an endpoint was told, newest first. It is only read, and sent again."""
 
-    list_display = ("created_at", "type", "coloured_status", "tries", "in_short", "due_at")
+    list_display = ("created_at", "type", "coloured_status", "attempts", "in_short", "due_at")
     list_filter = (OfFilter, StatusFilter, TypeFilter, CreatedFilter)
     list_before_template = "admin/webhooks/told.html"
     change_form_outer_after_template = "admin/webhooks/attempts.html"
@@ -146,6 +146,10 @@ class WebhookDeliveryAdmin(OrganisationAdmin):
             context["endpoint"] = getattr(request, "endpoint", None)
             context["may_replay"] = self.has_replay_permission(request)
         return response
+
+    @display(description=gettext_lazy("attempts"))
+    def attempts(self, obj: WebhookDelivery) -> int:
+        return obj.tries
 
     @display(description=gettext_lazy("message"))
     def type(self, obj: WebhookDelivery) -> str:
