@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from contacts import consent, services
 from contacts.consent import Wanted
+from contacts.identity import fold
 from contacts.models import Contact
 from crm.errors import Conflict, in_words
 from integrations import identity
@@ -66,7 +67,7 @@ class Person:
     def key(self) -> str:
         """What tells them from another: their id; of a guest a digest, which tells no more."""
         if self.external_id is not None:
-            return self.external_id
+            return self.external_id[:200]
         if self.contact is not None:
             return f"contact:{self.contact}"
         named = [str(self.values.get(name) or "") for name in identity.IDENTIFYING]
@@ -460,7 +461,8 @@ class Redacted(Change):
     """The other system passes on that someone's data has to be erased.
 
     Whoever is known here through this connection alone is redacted. Of others, what came from it is
-    erased, and staff decide about the rest.
+    erased, and staff decide about the rest: also of somebody who is another by e-mail, and has
+    nothing but a phone in common.
     """
 
     always: ClassVar[bool] = True
@@ -473,21 +475,33 @@ class Redacted(Change):
             desk.note(_("Nobody here has this id or address."))
             return
         desk.trace(contact)
+        if self._may_be_another(contact) and not desk.told_of(contact):
+            desk.alert(
+                _(
+                    "The data of somebody is to be erased who has the phone number of contact "
+                    "%(contact)d, and another e-mail address: decide whether it is the same."
+                )
+                % {"contact": contact.pk}
+            )
+            return
         desk.write_traces()  # so that what this very delivery says of them goes too
-        erase(desk, contact)
+        if not erase(desk, contact):
+            desk.tell_staff(desk.notes[-1])
+
+    def _may_be_another(self, contact: Contact) -> bool:
+        told, known = self.person.values.get("email_address"), contact.email_address
+        return bool(told and known) and fold(str(told).strip()) != fold(str(known))
 
 
-def erase(desk: Desk, contact: Contact) -> None:
-    """Erase what a connection told of a contact, and all of one who is known through it alone.
+def erase(desk: Desk, contact: Contact) -> bool:
+    """Erase what a connection told of a contact, and all of one who is known through it alone;
+    whether that was all.
 
     A redacted contact keeps its ids, by which late news of it is known and dropped. Another one's
     mean nobody any more.
     """
-    elsewhere = (
-        contact.activities.exclude(source=desk.connection.namespace).exists()
-        or contact.external_ids.exclude(source=desk.connection.namespace).exists()
-    )
-    if elsewhere:
+    alone = desk.knows_alone(contact)
+    if not alone:
         contact.activities.filter(source=desk.connection.namespace).update(data={})
         desk.erase_bodies(contact)
         desk.forget(contact)
@@ -501,6 +515,7 @@ def erase(desk: Desk, contact: Contact) -> None:
     else:
         services.redact(contact=contact)
         desk.note(_("Contact %(contact)d is redacted.") % {"contact": contact.pk})
+    return alone
 
 
 @dataclass(frozen=True)

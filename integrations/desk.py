@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -21,6 +22,9 @@ from integrations.sources.base import SOURCES, Source
 from organisations.models import Organisation
 from organisations.querysets import TenantQuerySet
 from workflows import alerts
+
+MOMENT = timedelta(minutes=1)
+"""As long as a contact is older, at most, than what it was made for."""
 
 
 class Desk:
@@ -50,6 +54,10 @@ class Desk:
     def alert(self, text: str) -> None:
         """Something that staff must do."""
         self.note(text)
+        self.tell_staff(text)
+
+    def tell_staff(self, text: str) -> None:
+        """Something that is noted already, and that staff must see."""
         alerts.tell(
             organisation=self.organisation,
             text=f"{self.connection}: {text}",
@@ -210,6 +218,28 @@ class Desk:
         return contacts.filter(
             Q(pk__in=self.links().values("contact")) | Q(pk__in=recorded.values("contact"))
         ).order_by("pk")
+
+    def told_of(self, contact: Contact) -> bool:
+        """Whether this connection told of a contact, or recorded something for it."""
+        return self._first_told(contact) is not None
+
+    def knows_alone(self, contact: Contact) -> bool:
+        """Whether a contact is here by this connection, and known through nothing else: whoever
+        staff entered, or a file brought, is not the shop's because they bought there once."""
+        namespace = self.connection.namespace
+        first = self._first_told(contact)
+        return (
+            first is not None
+            and contact.created_at > first - MOMENT
+            and not contact.activities.exclude(source=namespace).exists()
+            and not contact.external_ids.exclude(source=namespace).exists()
+        )
+
+    def _first_told(self, contact: Contact) -> datetime | None:
+        links = self.links().filter(contact=contact)
+        recorded = contact.activities.filter(source=self.connection.namespace)
+        times = [rows.aggregate(first=Min("created_at"))["first"] for rows in (links, recorded)]
+        return min((one for one in times if one is not None), default=None)
 
     def forget(self, contact: Contact) -> None:
         """Let the ids of this contact mean nobody any more."""

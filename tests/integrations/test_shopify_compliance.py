@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from activities.services import record
-from integrations import services
+from contacts import services
+from contacts.models import Contact
+from integrations import services as connections
 from integrations.models import ExternalId
 from tests.integrations import shopify
 from tests.integrations.conftest import SHOP, Shop
@@ -103,6 +107,49 @@ def test_of_whom_others_know_too_what_the_shop_told_is_erased(shop: Shop) -> Non
     assert not shop.deliveries().filter(body__contains="john@example.com").exists()
 
 
+def test_whoever_was_here_before_the_shop_told_of_them_is_kept(shop: Shop) -> None:
+    """Entered by staff, and matched by the address: staff are told to decide."""
+    entered = services.introduce(
+        organisation=shop.organisation, values={"email_address": "john@example.com", "name": "J."}
+    )
+    Contact.objects.for_organisation(shop.organisation).update(
+        created_at=timezone.now() - timedelta(days=1)
+    )
+    shop.tell("orders/paid", shopify.order())
+
+    shop.tell("customers/redact", asked())
+
+    entered.refresh_from_db()
+    assert entered.redacted_at is None
+    assert shop.activities().get().data == {}
+    assert "decide whether the rest" in Alert.objects.get(organisation=shop.organisation).text
+
+
+def test_whom_the_shop_never_told_of_is_kept(shop: Shop) -> None:
+    entered = services.introduce(
+        organisation=shop.organisation, values={"email_address": "john@example.com"}
+    )
+
+    shop.tell("customers/redact", asked())
+
+    entered.refresh_from_db()
+    assert entered.redacted_at is None
+    assert Alert.objects.filter(organisation=shop.organisation).exists()
+
+
+def test_somebody_else_with_the_same_phone_is_not_erased(shop: Shop) -> None:
+    jane = services.introduce(
+        organisation=shop.organisation,
+        values={"email_address": "jane@example.com", "phone_number": "+447700900123"},
+    )
+
+    delivery = shop.tell("customers/redact", asked(id=5, phone="+447700900123"))
+
+    jane.refresh_from_db()
+    assert (jane.redacted_at, delivery.error) == (None, "")
+    assert "decide whether it is the same" in Alert.objects.get(organisation=shop.organisation).text
+
+
 def test_a_shop_that_asks_for_it_is_forgotten(shop: Shop) -> None:
     shop.tell("orders/paid", shopify.order())
     shop.tell("orders/paid", shopify.order(id=2, customer=None, email="guest@example.com"))
@@ -130,8 +177,8 @@ def test_an_uninstalled_app_stops_the_connection_until_it_is_resumed(shop: Shop)
     late = shop.tell("orders/paid", shopify.order())
     assert (late.status, late.notes) == ("ignored", ["The connection is switched off."])
 
-    services.resume(connection=shop.connection)
-    services.replay(deliveries=shop.deliveries().filter(pk=late.pk))
+    connections.resume(connection=shop.connection)
+    connections.replay(deliveries=shop.deliveries().filter(pk=late.pk))
     assert shop.tell("orders/paid", shopify.order(id=2)).status == "applied"
     assert shop.activities().count() == 2
 
