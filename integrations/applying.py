@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
@@ -407,6 +407,8 @@ def write_page(connection: Connection, changes: Sequence[Change], *, history: bo
             problems.append(_("waits for %(object)s") % {"object": error.object})
         elif isinstance(error, ValidationError | Conflict):
             problems.append(in_words(error))
+        elif isinstance(error, DataError | OverflowError):  # what no column holds
+            problems.append(str(error))
         else:
             raise error
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from contacts import consent, services
 from contacts.consent import Wanted
 from contacts.identity import fold, read_email, read_phone
-from contacts.models import Contact, ContactTag
+from contacts.models import Address, Contact, ContactTag
 from contacts.services.values import ADDRESS_COLUMNS, COLUMNS
 from crm.errors import Conflict, in_words
 from integrations.models import ObjectState
+from organisations.models import validate_country
 
 if TYPE_CHECKING:
     from integrations.changes import Person
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 PERSON = "person"
 """The kind of `ObjectState` of a person."""
 IDENTIFYING = ("email_address", "phone_number")
+LONGEST_EMAIL = 254
 TAGS, RELAY = "tags", "relay"
 CUSTOM = "customFields"
 
@@ -255,9 +260,14 @@ def _by_policy(memory: Memory, values: Mapping[str, Any]) -> dict[str, Any]:
 def _readable(
     memory: Memory, person: Person, note: Callable[[str], None]
 ) -> tuple[dict[str, Any], str]:
-    """What was told of someone and may be written, without an address or number that cannot be
-    read, or that is a relay's, which is noted; and the address of the relay."""
-    values, relay = _by_policy(memory, _apart(person.values)), person.relay
+    """What was told of someone and may be written, and the address of a relay.
+
+    Without an address or number that cannot be read, or that is a relay's, which is noted; texts
+    as long as there is room for. An odd name must not hold up an order.
+    """
+    values, relay = _cut(Contact, _by_policy(memory, _apart(person.values))), person.relay
+    if values.get("addresses"):
+        values["addresses"] = [_address(one, note) for one in values["addresses"]]
     country = memory.organisation.country
     for name, read in (("email_address", _read_email), ("phone_number", _read_phone)):
         if values.get(name):
@@ -272,8 +282,41 @@ def _readable(
     return values, relay
 
 
+@lru_cache
+def _room(model: type[Model]) -> Mapping[str, int | None]:
+    """How long the texts of a model's columns may be, save of those that identify: cut, they would
+    be somebody else's."""
+    return {
+        one.name: getattr(one, "max_length", None)
+        for one in model._meta.get_fields()
+        if one.name not in IDENTIFYING
+    }
+
+
+def _cut(model: type[Model], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with texts no longer than the model's columns."""
+    room = _room(model)
+    return {
+        name: value[: room.get(name)] if isinstance(value, str) else value
+        for name, value in values.items()
+    }
+
+
+def _address(given: Mapping[str, Any], note: Callable[[str], None]) -> dict[str, Any]:
+    """A postal address, without a country that is none here."""
+    country = str(given.get("country") or "").strip().upper()
+    try:
+        if country:
+            validate_country(country)
+    except ValidationError as error:
+        note(_("Left out: %(reason)s") % {"reason": " ".join(error.messages)})
+        country = ""
+    return {**_cut(Address, given), "country": country}
+
+
 def _read_email(given: str, _country: str) -> str:
     read_email(given)
+    MaxLengthValidator(LONGEST_EMAIL)(given)
     return given
 
 

@@ -222,14 +222,14 @@ class Memory:
                 source=self.connection.namespace,
                 external_id=external_id[:LONGEST_ID],
                 contact=contact,
-                email=relay,
+                email=relay[: identity.LONGEST_EMAIL],
             )
             self._links[row.external_id] = row
             self._new_links.append(row)
             if contact.pk in self._profiles:
                 self._profiles[contact.pk].add(row.external_id)
         elif relay and row.email != relay:
-            row.email = relay
+            row.email = relay[: identity.LONGEST_EMAIL]
             if row.pk is not None:
                 row.save(update_fields=["email"])
 

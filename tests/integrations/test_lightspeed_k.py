@@ -225,6 +225,13 @@ def test_a_table_reservation_follows_its_status(till: Connection) -> None:
     assert activity.contact.email_address == "ann@example.com"
 
 
+def test_a_number_that_no_column_holds_ends_no_worker(till: Connection) -> None:
+    delivery = tell(till, {**RESERVATION, "sequenceId": 10**25})
+
+    assert delivery.status == "waiting"
+    assert "Error" in delivery.error
+
+
 def test_sales_are_fetched_and_what_takes_them_back(
     till: Connection, httpserver: HTTPServer
 ) -> None:

@@ -238,6 +238,27 @@ def test_what_staff_moved_stays_there(shop: Shop) -> None:
     assert shop.activities().get().contact == partner
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"first_name": "x" * 300},
+        {"email": f"{'x' * 300}@example.com"},
+        {"default_address": {"country_code": "ZZ", "city": "c" * 500, "zip": "9" * 50}},
+        {"default_address": {"country_code": "Germany"}},
+        {"id": "9" * 300},
+    ],
+)
+def test_what_does_not_fit_here_holds_up_no_order(shop: Shop, values: dict[str, Any]) -> None:
+    for _ in range(2):
+        delivery = shop.tell("orders/paid", shopify.order(customer=shopify.customer(**values)))
+
+    assert (delivery.status, delivery.error) == ("applied", "")
+    assert shop.activities().get().spend == 40495
+    contact = shop.contacts().get()
+    assert contact.first_name in ("John", "x" * 150)
+    assert {one.country for one in contact.addresses.all()} <= {"CA", ""}
+
+
 # Older news
 
 
