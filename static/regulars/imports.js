@@ -11,10 +11,13 @@
         const drop = form.querySelector("[data-drop]");
         const name = form.querySelector("[data-name]");
         const wrong = document.getElementById("file-error");
-        input.addEventListener("change", () => {
+        // On its way down: Unfold's own listener looks for a text box of its file widget.
+        form.addEventListener("change", (event) => {
+            if (event.target !== input) return;
+            event.stopPropagation();
             if (input.files.length) name.textContent = input.files[0].name;
             wrong.hidden = true;
-        });
+        }, true);
         for (const type of ["dragenter", "dragover"]) {
             drop.addEventListener(type, (event) => {
                 event.preventDefault();
@@ -26,7 +29,7 @@
             event.preventDefault();
             if (!event.dataTransfer.files.length) return;
             input.files = event.dataTransfer.files;
-            input.dispatchEvent(new Event("change"));
+            input.dispatchEvent(new Event("change", { bubbles: true }));
         });
         form.addEventListener("submit", (event) => {
             if (!input.files.length) return; // the server says what is missing
