@@ -14,7 +14,8 @@ LOCKS := requirements.lock requirements-runtime.lock
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run worker migrate test test-slow check check-style check-types \
-	check-migrations check-deploy check-imports check-openapi check-lock lock bench messages
+	check-migrations check-deploy check-imports check-openapi check-lock lock bench messages \
+	screenshots
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +73,9 @@ lock: setup ## Resolve pyproject.toml into the locks anew
 
 UV := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
+
+screenshots: setup ## Take the pictures of the README and docs/ anew; ARGS="contact"
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 bench: setup ## Measure speed against floors of the same run (benchmarks/README.md)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -14,9 +14,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from organisations import roles, services
 from organisations.models import Organisation
+from tests.browser.chromium import ARGUMENTS, CHROMIUM
 
 EMAIL, PASSWORD = "anna@example.com", "a long enough password"
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,16 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in Path(item.path).parents:
             item.add_marker(pytest.mark.skip(reason=f"there is no {CHROMIUM}"))
-
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 @pytest.fixture
