@@ -99,8 +99,8 @@ class Connection(TenantModel):
         return f"/integrations/{self.source}/{opened(self.token)}"
 
 
-TROUBLE = ("waiting", "failed", "refused")
-"""The statuses that somebody should look at."""
+OPEN = ("received", "waiting", "failed", "refused")
+"""The statuses of what is still to be applied, or that somebody should look at: few among many."""
 
 
 class Delivery(TenantModel):
@@ -157,14 +157,20 @@ class Delivery(TenantModel):
             models.Index(
                 fields=["due_at", "id"], name="delivery_due", condition=Q(due_at__isnull=False)
             ),
+            # How many of a connection are to be applied.
+            models.Index(
+                fields=["connection"],
+                name="delivery_to_apply",
+                condition=Q(due_at__isnull=False),
+            ),
             # The inbox, newest first; and of one connection.
             models.Index(fields=["organisation", "-received_at", "-id"], name="delivery_newest"),
             models.Index(fields=["connection", "-received_at", "-id"], name="delivery_of"),
-            # What is in trouble, among the many that are not; and of one topic.
+            # The inbox by one of these statuses, among the many that are not; and of one topic.
             models.Index(
                 fields=["organisation", "status", "-received_at", "-id"],
-                name="delivery_trouble",
-                condition=Q(status__in=TROUBLE),
+                name="delivery_open",
+                condition=Q(status__in=OPEN),
             ),
             models.Index(
                 fields=["organisation", "topic", "-received_at", "-id"], name="delivery_topic"

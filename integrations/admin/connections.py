@@ -308,7 +308,7 @@ def health(connection: Connection) -> list[tuple[str, Any]]:
     )
     latest = rows.values_list("received_at", flat=True).first()
     yesterday = timezone.now() - timedelta(days=1)
-    failed = rows.filter(status=Delivery.Status.FAILED, received_at__gt=yesterday)
+    failed = rows.of_status(Delivery.Status.FAILED).filter(received_at__gt=yesterday)
     lines: list[tuple[str, Any]] = [
         (_("Last delivery"), latest),
         (_("Failed since yesterday"), _counted(failed)),

@@ -18,7 +18,7 @@ from crm.admin.unfold import action, display
 from integrations import services
 from integrations.admin.forms import STYLES
 from integrations.admin.mapping import is_mapped
-from integrations.models import TROUBLE, Connection, Delivery
+from integrations.models import Connection, Delivery
 from integrations.querysets import DeliveryQuerySet
 from integrations.sources.base import NotUnderstood, dump, parse
 from organisations.middleware import organisation_of
@@ -53,9 +53,7 @@ class StatusFilter(ChoiceFilter):
         return list(Status.choices)
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        status = self.answer()
-        # Said twice: the index of what is in trouble is known by the condition that it has.
-        return rows.filter(status=status, **({"status__in": TROUBLE} if status in TROUBLE else {}))
+        return cast(DeliveryQuerySet, rows).of_status(self.answer())
 
 
 class TopicFilter(TextFilter):

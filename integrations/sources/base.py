@@ -74,6 +74,11 @@ class Hook:
         return hashlib.sha256(self.raw).hexdigest()
 
     @cached_property
+    def is_storable(self) -> bool:
+        """Whether no text of the body, if it is JSON, has what a database cannot keep."""
+        return _ODD.search(self.raw) is None
+
+    @cached_property
     def json(self) -> Any:
         """The body, decimals kept exactly. Raises NotUnderstood."""
         return parse(self.raw)
@@ -115,13 +120,16 @@ def load(text: str) -> Any:
     return json.loads(text, parse_float=Decimal)
 
 
-def dump(value: Any, indent: int | None = None) -> str:
+def dump(value: Any, indent: int | None = None, *, storable: bool = False) -> str:
     """JSON again, with decimals as they were spelt. What PostgreSQL cannot keep is left out: NUL,
-    and half characters."""
-    text = json.dumps(_storable(value), ensure_ascii=False, default=_marked, indent=indent)
+    and half characters; nothing is looked for in what is `storable`."""
+    kept = value if storable else _storable(value)
+    text = json.dumps(kept, ensure_ascii=False, default=_marked, indent=indent)
     return _MARKED.sub(r"\1", text)
 
 
+_ODD = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]|\0")
+"""Where JSON may have NUL or half characters: escaped, or half ones as bytes, or in UTF-16."""
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _MARKED = re.compile(r'"\\u0000([^"\\]+)\\u0000"')
 
@@ -275,7 +283,7 @@ class Source:
 
     def body(self, hook: Hook) -> str:
         """What is stored of the body: JSON, without what is `private`. Raises NotUnderstood."""
-        return dump(without(hook.json, self.private))
+        return dump(without(hook.json, self.private), storable=hook.is_storable)
 
     def answer(self, hook: Hook, status: HTTPStatus) -> HttpResponse:
         """What the other system gets to hear."""

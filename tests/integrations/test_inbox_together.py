@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from contacts import rollups
 from integrations import applying, services
-from integrations.models import Delivery, ObjectState
+from integrations.models import OPEN, Delivery, ObjectState
 from integrations.shopify import topics
 from tests.contacts.test_at_once import at_once
 from tests.integrations import shopify, years
@@ -284,3 +284,12 @@ def test_two_workers_on_the_same_orders_lose_and_double_nothing(
     ] * 6
     assert ObjectState.objects.for_organisation(shop.organisation).filter(kind="order").count() == 6
     assert not list(rollups.drift(shop.organisation))
+
+
+@pytest.mark.parametrize("status", OPEN)
+def test_what_is_open_is_found_by_its_index(shop: Shop, status: str) -> None:
+    if connection.vendor == "postgresql":  # which reads a table of no rows from end to end
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+
+    assert "delivery_open" in shop.deliveries().of_status(status).explain()
