@@ -134,18 +134,26 @@ def guess(upload: Upload, found: Mapping[str, Any]) -> dict[str, Any]:
     fields = Fields.of(organisation, upload.kind)
     headers: list[str] = found["headers"]
     saved = _saved(upload, headers)
-    if saved is not None:
-        return _as_saved(saved, headers, fields)
-    chosen = guessing.columns(headers, fields, upload.kind)
+    proposed: dict[str, Any] = (
+        _as_saved(saved, headers, fields)
+        if saved is not None
+        else {
+            "columns": guessing.columns(headers, fields, upload.kind),
+            "new": {},
+            "options": {},
+            "saved": False,
+        }
+    )
+    # What this file's own values say counts where nothing, or only the usual, was said before.
+    chosen, options = proposed["columns"], proposed["options"]
     values: dict[str, list[str]] = {header: found["dates"].get(header, []) for header in headers}
-    dates = guessing.dates_among(values, chosen, fields)
-    options: dict[str, Any] = {
-        "date_format": guessing.date_format(dates, upload.kind, organisation.country)
-    }
+    if not options.get("date_format"):
+        dates = guessing.dates_among(values, chosen, fields)
+        options["date_format"] = guessing.date_format(dates, upload.kind, organisation.country)
     amounts = next((header for header, target in chosen.items() if target == "spend"), None)
-    if amounts is not None:
+    if amounts is not None and "spend_in" not in options:
         options["spend_in"] = guessing.spend_in(values[amounts])
-    return {"columns": chosen, "new": {}, "options": options, "saved": False}
+    return proposed
 
 
 def _saved(upload: Upload, headers: list[str]) -> dict[str, Any] | None:
@@ -168,4 +176,9 @@ def _as_saved(saved: Mapping[str, Any], headers: list[str], fields: Fields) -> d
         for header, target in chosen.items()
     }
     new = {header: one for header, one in saved.get("new", {}).items() if columns[header] == "new"}
-    return {"columns": columns, "new": new, "options": saved.get("options", {}), "saved": True}
+    return {
+        "columns": columns,
+        "new": new,
+        "options": dict(saved.get("options", {})),
+        "saved": True,
+    }

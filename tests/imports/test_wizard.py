@@ -576,3 +576,19 @@ def test_an_idle_look_of_the_worker_is_one_query() -> None:
     with CaptureQueriesContext(connection) as captured:
         assert working.work() is False
     assert len(captured) == 1
+
+
+def test_dates_are_read_as_most_of_them_are_written(
+    owner: Client, organisation: Organisation
+) -> None:
+    content = table(
+        ["E-mail", "Birthday"],
+        ["a@x.com", "28/02/1980"],
+        ["b@x.com", "13/05/1971"],
+        ["c@x.com", "31/02/1990"],
+    )
+    upload = uploaded(owner, content)
+    assert upload.choices["options"]["date_format"] == "%d/%m/%Y"
+
+    check(owner, upload)
+    assert counts(upload) == (2, 0, 0, 1)
