@@ -76,7 +76,11 @@ class Reservation(TenantModel):
     """What bookings, golf and table reservations have in common."""
 
     contact = models.ForeignKey(
-        Contact, models.CASCADE, related_name="%(class)ss", verbose_name=_("contact")
+        Contact,
+        models.CASCADE,
+        related_name="%(class)ss",
+        db_index=False,  # each has one that begins with it
+        verbose_name=_("contact"),
     )
     status = models.CharField(_("status"), max_length=60, blank=True, default="")
     origin = models.CharField(_("origin"), max_length=120, null=True, blank=True)
@@ -123,6 +127,8 @@ class Booking(Reservation):
             models.Index(fields=["organisation", "-created_at", "-id"], name="booking_newest"),
             models.Index(fields=["organisation", "check_in", "id"], name="booking_check_in"),
             models.Index(fields=["organisation", "check_out", "id"], name="booking_check_out"),
+            # A contact's next stay; its merge, redaction and deletion.
+            models.Index(fields=["contact", "check_in"], name="booking_of_contact"),
         ]
 
     def __str__(self) -> str:
@@ -157,6 +163,8 @@ class GolfReservation(Reservation):
         indexes = [
             models.Index(fields=["organisation", "-created_at", "-id"], name="golf_newest"),
             models.Index(fields=["organisation", "start_time", "id"], name="golf_start"),
+            # As with bookings.
+            models.Index(fields=["contact", "start_time"], name="golf_of_contact"),
         ]
 
     def __str__(self) -> str:
@@ -190,6 +198,8 @@ class TableReservation(Reservation):
         indexes = [
             models.Index(fields=["organisation", "-created_at", "-id"], name="table_newest"),
             models.Index(fields=["organisation", "start_time", "id"], name="table_start"),
+            # As with bookings.
+            models.Index(fields=["contact", "start_time"], name="table_of_contact"),
         ]
 
     def __str__(self) -> str:

@@ -240,6 +240,8 @@ class Run(TenantModel):
             models.Index(fields=["workflow", "status", "-created_at", "-id"], name="run_status"),
             # A contact's runs; once_per; and its deletion and merges.
             models.Index(fields=["contact", "workflow", "-created_at"], name="run_of_contact"),
+            # A contact's timeline.
+            models.Index(fields=["contact", "-created_at", "-id"], name="run_timeline"),
             # An activity that runs of its contact wait for.
             models.Index(
                 fields=["contact"], name="run_waits_for", condition=Q(waits_for__isnull=False)
