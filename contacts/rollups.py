@@ -92,6 +92,11 @@ def keep(ledger: Ledger) -> None:
     _Kept.ledger = ledger
 
 
+def ledger() -> Ledger:
+    """That which the totals are taken from."""
+    return _Kept.ledger
+
+
 def touch(contact_ids: Iterable[int]) -> None:
     """Say that something of these contacts changed just now: `updatedAt` in the API.
 
