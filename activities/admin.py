@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
@@ -11,22 +10,15 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
-from django.template.loader import render_to_string
-from django.urls import reverse
-from django.utils import timezone
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelect2Widget,
-    UnfoldAdminSelectWidget,
-    UnfoldBooleanSwitchWidget,
-)
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from activities import services, types
+from activities import contact_page, services, types
+from activities.forms import ActivityForm, own_types
 from activities.models import (
     Activity,
     ActivityType,
@@ -36,7 +28,7 @@ from activities.models import (
 )
 from activities.querysets import ActivityQuerySet
 from contacts.admin import panels
-from contacts.admin.panels import BulkAction, ContactPanel
+from contacts.admin.panels import BulkAction, Composer, ContactPanel, Figure
 from contacts.models import Contact
 from crm import money
 from crm.admin.base import OrganisationAdmin, WithViews, link
@@ -47,24 +39,12 @@ from crm.admin.unfold import display
 from organisations.middleware import organisation_of
 from organisations.models import Organisation
 
-TIMELINE = 50
 # Contacts that a search in the list of activities goes through.
 _SEARCHED = 200
-# What Regulars itself writes.
-_AUTOMATIC = {
-    types.CONTACT_MERGED_IN,
-    types.REFERRAL_INVITE_CREATED,
-    types.REFERRAL_INVITE_COMPLETED,
-}
 BULK_ACTIONS: list[BulkAction] = []
 """Actions on chosen activities that apps above add, such as the export."""
 
 _CONTACT = Prefetch("contact", Contact.objects.across_organisations().defer("search_text"))
-
-
-def _own_types(organisation: Organisation) -> list[str]:
-    own = ActivityType.objects.for_organisation(organisation).order_by("name")
-    return list(own.values_list("name", flat=True))
 
 
 def amount_of(spend: int, currency_code: str) -> SafeString | str:
@@ -74,83 +54,13 @@ def amount_of(spend: int, currency_code: str) -> SafeString | str:
     return format_html('<span class="rg-amount">{}</span>', money.show(spend, currency_code))
 
 
-class ActivityForm(ServiceForm):
-    """An activity, its money as people write it."""
-
-    type = forms.ChoiceField(label=gettext_lazy("Type"), widget=UnfoldAdminSelectWidget)
-    amount = forms.DecimalField(
-        label=gettext_lazy("Amount"),
-        required=False,
-        max_digits=18,
-        widget=UnfoldAdminDecimalFieldWidget,
-        help_text=gettext_lazy("What was spent, such as 45.00; negative for money given back."),
-    )
-    currency_code = forms.ChoiceField(
-        label=gettext_lazy("Currency"), choices=currencies, widget=UnfoldAdminSelect2Widget
-    )
-    history = forms.BooleanField(
-        label=gettext_lazy("History"),
-        required=False,
-        widget=UnfoldBooleanSwitchWidget,
-        help_text=gettext_lazy("Counted like any other, but starts no workflow and no webhook."),
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        activity = kwargs.get("instance")
-        stored = activity if activity is not None and activity.pk else None
-        if stored is not None:
-            amount = money.to_major(stored.spend, stored.currency_code)
-            kwargs["initial"] = {"amount": amount, **(kwargs.get("initial") or {})}
-        super().__init__(*args, **kwargs)
-        if self.organisation is None:
-            return
-        if "currency_code" in self.fields and stored is None:
-            self.fields["currency_code"].initial = self.organisation.currency_code
-        if "type" in self.fields:
-            kind: Any = self.fields["type"]
-            kind.choices = self._types(stored)
-        if "happened_at" in self.fields and stored is None:
-            self.fields["happened_at"].initial = timezone.now
-            self.fields["source"].initial = "admin"
-
-    def _types(self, stored: Activity | None) -> list[Any]:
-        assert self.organisation is not None
-        built_in = [name for name in types.BUILT_IN if name not in _AUTOMATIC]
-        if stored is not None and stored.type in _AUTOMATIC:
-            built_in.append(stored.type)
-        own = _own_types(self.organisation)
-        groups: list[Any] = [(_("Built in"), [(name, name) for name in sorted(built_in)])]
-        if own:
-            groups.insert(0, (_("Your own"), [(name, name) for name in own]))
-        return [("", _("Choose one")), *groups]
-
-    def field_of(self, path: str) -> str | None:
-        return "amount" if path == "spend" else super().field_of(path)
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean() or self.cleaned_data
-        if "currency_code" in cleaned and "amount" in cleaned:
-            try:
-                cleaned["spend"] = money.to_minor(
-                    cleaned["amount"] or Decimal(0), cleaned["currency_code"]
-                )
-            except ValueError:
-                decimals = money.exponent(cleaned["currency_code"])
-                self.add_error(
-                    "amount",
-                    _("%(currency)s has %(decimals)s decimals.")
-                    % {"currency": cleaned["currency_code"], "decimals": decimals},
-                )
-        return cleaned
-
-
 class TypeFilter(ChoiceFilter):
     title = gettext_lazy("Type")
     parameter_name = "of_type"
 
     def options(self) -> list[tuple[str, Any]]:
         organisation = organisation_of(self.request)
-        own = _own_types(organisation) if organisation is not None else []
+        own = own_types(organisation) if organisation is not None else []
         return [(name, name) for name in [*own, *sorted(types.BUILT_IN)]]
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -238,6 +148,11 @@ class ActivityAdmin(ByContact):
     sortable_by = ("happened_at",)
     autocomplete_fields = ("contact",)
 
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(contact_page.record)
+        quick = path("contact/<int:object_id>/", view, name="activities_activity_record")
+        return [quick, *super().get_urls()]
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
         for one in BULK_ACTIONS:
@@ -255,7 +170,7 @@ class ActivityAdmin(ByContact):
     def referred(self, request: HttpRequest, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
         # The index begins with the type.
         organisation = cast(Organisation, organisation_of(request))
-        names = [*types.BUILT_IN, *_own_types(organisation)]
+        names = [*types.BUILT_IN, *own_types(organisation)]
         return rows.filter(type__in=names, external_reference=text)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -550,31 +465,19 @@ class OrderedFilter(_BetweenFilter):
 
 
 class ActivitiesPanel(ContactPanel):
-    """The timeline under a contact's form, and a filter by what happened."""
+    """Activities on a contact's page, and a filter by what happened."""
 
     name = "activities"
     position = 20
 
-    def below(self, request: HttpRequest, contact: Contact) -> SafeString | str:
-        if not request.user.has_perm("activities.view_activity"):
-            return ""
-        latest = contact.activities.order_by("-happened_at", "-id")[: TIMELINE + 1]
-        found = list(latest)
-        all_of_them = reverse("admin:activities_activity_changelist")
-        return render_to_string(
-            "admin/activities/timeline.html",
-            {
-                "contact": contact,
-                "lines": [
-                    (activity, amount_of(activity.spend, activity.currency_code))
-                    for activity in found[:TIMELINE]
-                ],
-                "more": len(found) > TIMELINE,
-                "all_of_them": f"{all_of_them}?contact={contact.pk}",
-                "may_add": request.user.has_perm("activities.add_activity"),
-            },
-            request,
-        )
+    def figures(self, request: HttpRequest, contact: Contact) -> Sequence[Figure]:
+        return contact_page.visits(request, contact)
+
+    def now(self, request: HttpRequest, contact: Contact) -> SafeString | str:
+        return contact_page.coming(request, contact)
+
+    def composers(self, request: HttpRequest, contact: Contact) -> Sequence[Composer]:
+        return contact_page.composers(request, contact)
 
     def filters(self, request: HttpRequest) -> list[type[admin.ListFilter]]:
         return [HasActivityFilter, ActiveFilter, OrderedFilter]

@@ -90,6 +90,8 @@ class TimelineSource:
     icon: str
     permission: str
     """Who may see it, such as `activities.view_activity`."""
+    position: int = 100
+    """Its place in the filter."""
 
     def entries(
         self, request: HttpRequest, contact: Contact, before: Cursor | None, limit: int
@@ -121,6 +123,7 @@ def register(source: TimelineSource) -> None:
     read."""
     if all(known.kind != source.kind for known in SOURCES):
         SOURCES.append(source)
+        SOURCES.sort(key=lambda one: one.position)
 
 
 def sources(request: HttpRequest, kinds: Collection[str] = ()) -> list[TimelineSource]:

@@ -28,9 +28,11 @@ from unfold.widgets import (
 )
 
 from activities.admin import ByContact
+from contacts import timeline
 from contacts.admin import panels
-from contacts.admin.panels import ContactPanel
+from contacts.admin.panels import ContactPanel, Figure
 from contacts.models import Contact
+from contacts.timeline import Cursor, Entry, TimelineSource
 from crm import money
 from crm.admin.choices import currencies
 from crm.admin.filters import ChoiceFilter, MomentFilter
@@ -42,7 +44,7 @@ from organisations.models import Organisation
 from rewards import services
 from rewards.models import CreditEntry
 
-LATEST = 20
+MOST_EXPIRING = 5
 FORM_SENT = "admin-"
 
 
@@ -118,7 +120,7 @@ def shown_amount(entry: CreditEntry) -> SafeString:
 def author(entry: CreditEntry) -> str:
     """Whose doing it was, in words."""
     if entry.staff is not None:
-        return str(entry.staff)
+        return entry.staff.get_full_name() or entry.staff.get_username()
     if entry.key is not None:
         return _("API key %(name)s") % {"name": entry.key.name}
     if entry.run is not None:
@@ -345,52 +347,89 @@ def _page_of(contact_id: int) -> str:
 
 def spendable(contact: Contact) -> list[str]:
     """The balances in words; those of nothing only in the organisation's currency."""
-    balances = services.statement(contact).balances
+    return _shown_balances(services.statement(contact), contact)
+
+
+def _shown_balances(statement: services.Statement, contact: Contact) -> list[str]:
     own = contact.organisation.currency_code
-    return [money.show(amount, code) for code, amount in balances.items() if amount or code == own]
+    balances = statement.balances.items()
+    return [money.show(amount, code) for code, amount in balances if amount or code == own]
+
+
+class Credit(TimelineSource):
+    """What a contact was given, spent or lost."""
+
+    kind = "credit"
+    label = gettext_lazy("Credit")
+    icon = "savings"
+    permission = "rewards.view_creditentry"
+    position = 5
+
+    def entries(
+        self, request: HttpRequest, contact: Contact, before: Cursor | None, limit: int
+    ) -> list[Entry]:
+        rows = contact.credit_entries.select_related("staff", "key")
+        return [
+            Entry(
+                at=entry.created_at,
+                kind=self.kind,
+                pk=entry.pk,
+                title=_("Credit: %(what)s") % {"what": entry.get_kind_display()},
+                url=reverse("admin:rewards_creditentry_change", args=[entry.pk]),
+                detail=" · ".join(one for one in (entry.reason, shown_reference(entry)) if one),
+                amount=money.show(entry.amount, entry.currency_code),
+                by=author(entry),
+            )
+            for entry in self.below(rows, before, "created_at")[:limit]
+        ]
+
+
+timeline.register(Credit())
 
 
 class CreditPanel(ContactPanel):
-    """What a contact can spend and the latest of its ledger, under the form."""
+    """What a contact can spend, at the top of the page and beside the timeline."""
 
     name = "credit"
     position = 15
 
-    def below(self, request: HttpRequest, contact: Contact) -> SafeString | str:
-        if not request.user.has_perm("rewards.view_creditentry"):
+    def figures(self, request: HttpRequest, contact: Contact) -> Sequence[Figure]:
+        statement = self._statement(request, contact)
+        if statement is None:
+            return ()
+        ledger = f"{reverse('admin:rewards_creditentry_changelist')}?contact={contact.pk}"
+        amounts = " + ".join(_shown_balances(statement, contact))
+        return (Figure(_("Credit"), amounts, url=ledger, about=_("The whole ledger")),)
+
+    def beside(self, request: HttpRequest, contact: Contact) -> SafeString | str:
+        statement = self._statement(request, contact)
+        if statement is None:
             return ""
-        statement = services.statement(contact)
-        latest = list(
-            contact.credit_entries.select_related("staff", "key").order_by("-created_at", "-id")[
-                : LATEST + 1
-            ]
-        )
-        own = contact.organisation.currency_code
-        ledger = reverse("admin:rewards_creditentry_changelist")
         return render_to_string(
             "admin/rewards/credit.html",
             {
                 "contact": contact,
-                "balances": [
-                    money.show(amount, code)
-                    for code, amount in statement.balances.items()
-                    if amount or code == own
-                ],
+                "balances": _shown_balances(statement, contact),
                 "expiring": [
                     (money.show(lot.left, lot.currency_code), lot.expires_at)
-                    for lot in statement.expiring
+                    for lot in statement.expiring[:MOST_EXPIRING]
                 ],
-                "lines": [
-                    (entry, shown_amount(entry), author(entry), shown_reference(entry))
-                    for entry in latest[:LATEST]
-                ],
-                "more": len(latest) > LATEST,
-                "all_of_them": f"{ledger}?contact={contact.pk}",
                 "may_give": request.user.has_perm("rewards.grant_credit"),
                 "may_redeem": request.user.has_perm("rewards.redeem_credit"),
             },
             request,
         )
+
+    @staticmethod
+    def _statement(request: HttpRequest, contact: Contact) -> services.Statement | None:
+        """Read once a request; None for whoever may not see it."""
+        if not request.user.has_perm("rewards.view_creditentry"):
+            return None
+        known: services.Statement | None = getattr(request, "credit_statement", None)
+        if known is None:
+            known = services.statement(contact)
+            request.credit_statement = known  # type: ignore[attr-defined]
+        return known
 
     def erased(self, contact: Contact) -> Sequence[str]:
         return [_("Erased: the reasons of credit. Kept: the credit.")]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -20,8 +18,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
-from contacts import rollups, services
-from contacts.admin import bulk, columns, history, merging
+from contacts import services
+from contacts.admin import bulk, columns, explaining, history, merging, page
 from contacts.admin.filters import (
     CreatedFilter,
     KindFilter,
@@ -33,7 +31,7 @@ from contacts.admin.filters import (
 )
 from contacts.admin.forms import AddressFormSet, AddressInline, ContactForm
 from contacts.admin.panels import PANELS
-from contacts.models import Contact, Merge, Tag
+from contacts.models import Contact, Tag
 from contacts.querysets import ContactQuerySet
 from contacts.segments import queue
 from contacts.services.values import COLUMNS
@@ -81,8 +79,7 @@ class ContactAdmin(WithViews):
     actions_detail = (
         {"title": gettext_lazy("More"), "items": ["merge_with", "explain", "redact"]},
     )
-    change_form_outer_before_template = "admin/contacts/summary.html"
-    change_form_outer_after_template = "admin/contacts/below.html"
+    change_form_template = "admin/contacts/page.html"
 
     # The list
 
@@ -272,18 +269,33 @@ class ContactAdmin(WithViews):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """The form between the totals and what the panels show. The address of a contact that was
-        merged leads to the one that it is part of now."""
+        """What is known of the contact, what happened, and the form. The address of a contact that
+        was merged leads to the one that it is part of now."""
         contact = self._survivor(request, object_id)
         if contact is not None and str(contact.pk) != object_id:
             messages.info(
                 request, _("Contact %(id)s was merged into this one.") % {"id": object_id}
             )
             return HttpResponseRedirect(self.url("change", contact.pk))
-        context = self._around(request, contact) if contact is not None else {}
+        shown = contact is not None and self.has_view_permission(request, contact)
+        context = {"contact": contact} if shown else {}
         return super().change_view(
             request, object_id, form_url, {**context, **(extra_context or {})}
         )
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Only here, because what is saved leads away from the page."""
+        contact = context.get("contact")
+        if contact is not None:
+            context |= page.context(self, request, contact)
+            context["facts"] = page.facts(context["adminform"], contact)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def response_post_save_change(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
+        """Back to the page of the contact, where one works."""
+        return HttpResponseRedirect(self.url("change", obj.pk))
 
     def _survivor(self, request: HttpRequest, object_id: str) -> Contact | None:
         organisation = organisation_of(request)
@@ -296,20 +308,6 @@ class ContactAdmin(WithViews):
             return None
         contact.organisation = organisation
         return contact
-
-    def _around(self, request: HttpRequest, contact: Contact) -> dict[str, Any]:
-        if request.method != "GET" or not self.has_view_permission(request, contact):
-            return {}
-        merges = Merge.objects.for_organisation(contact.organisation_id)
-        return {
-            "contact": contact,
-            "totals": totals(contact),
-            "merges": merges.filter(survivor=contact, undone_at=None).select_related("absorbed")[
-                :50
-            ],
-            "may_merge": self.has_merge_permission(request, contact),
-            "below": [panel.below(request, contact) for panel in PANELS],
-        }
 
     # One contact
 
@@ -326,19 +324,7 @@ class ContactAdmin(WithViews):
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
         contact = self.existing(request, object_id)
         contact.organisation = cast(Organisation, organisation_of(request))
-        return TemplateResponse(
-            request,
-            "admin/contacts/explanation.html",
-            {
-                **self.admin_site.each_context(request),
-                "opts": self.opts,
-                "original": contact,
-                "title": _("How the totals of %(name)s come about") % {"name": contact},
-                "lines": explained(contact),
-                "order_types": rollups.explain(contact).order_types,
-                "back": self.url("change", object_id),
-            },
-        )
+        return explaining.page(self, request, contact)
 
     @action(
         description=gettext_lazy("Redact"),
@@ -381,6 +367,7 @@ class ContactAdmin(WithViews):
         return [
             path("<int:object_id>/unmerge/<int:absorbed_id>/", unmerge, name=f"{name}_unmerge"),
             path("<int:object_id>/history/<int:key>/", put_back, name=f"{name}_put_back"),
+            *page.urls(self),
             *super().get_urls(),
         ]
 
@@ -443,57 +430,3 @@ class Unnamed:
 def chips(names: Sequence[str]) -> SafeString:
     """Words in little frames."""
     return format_html_join("", '<span class="rg-chip">{}</span>', ((name,) for name in names))
-
-
-def totals(contact: Contact) -> list[tuple[str, Any]]:
-    """The totals above the form, with what they mean."""
-    rollup = contact.rollup
-    foreign = contact.foreign_spend.order_by("currency_code")
-    spend = money.show(rollup.total_spend, contact.organisation.currency_code)
-    others = " + ".join(money.show(one.amount, one.currency_code) for one in foreign if one.amount)
-    scores = (rollup.recency, rollup.frequency, rollup.monetary)
-    return [
-        (_("Total spend"), f"{spend} + {others}" if others else spend),
-        (_("Orders"), rollup.total_orders),
-        (_("Last interaction"), rollup.last_interacted_at),
-        (_("Last order"), rollup.last_order_at),
-        (
-            _("Recency · frequency · money"),
-            " · ".join(str(score) for score in scores) if all(scores) else None,
-        ),
-    ]
-
-
-def _money(amount: int, *, currency_code: str) -> str:
-    return money.show(amount, currency_code)
-
-
-def explained(contact: Contact) -> list[Mapping[str, Any]]:
-    """The totals, stored and added up again, and of how many activities each is made."""
-    explanation = rollups.explain(contact)
-    lines: list[Mapping[str, Any]] = []
-
-    def add(label: str, total: Any, show: Callable[[Any], Any]) -> None:
-        lines.append(
-            {
-                "label": label,
-                "stored": show(total.stored),
-                "recomputed": show(total.recomputed),
-                "activities": total.activities,
-                "right": total.stored == total.recomputed,
-            }
-        )
-
-    own = contact.organisation.currency_code
-    add(_("Total spend"), explanation.total_spend, partial(_money, currency_code=own))
-    for currency, total in explanation.spend_by_currency.items():
-        if currency != own:
-            add(
-                _("Spend in %(currency)s") % {"currency": currency},
-                total,
-                partial(_money, currency_code=currency),
-            )
-    add(_("Orders"), explanation.total_orders, str)
-    add(_("Last interaction"), explanation.last_interacted_at, lambda moment: moment)
-    add(_("Last order"), explanation.last_order_at, lambda moment: moment)
-    return lines

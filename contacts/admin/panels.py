@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from django.contrib.admin import ListFilter
-    from django.forms import Field
+    from django.forms import Field, Form
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
@@ -27,6 +27,34 @@ class Compared(NamedTuple):
     survivor: str
     absorbed: str
     result: str
+
+
+class Figure(NamedTuple):
+    """A number at the top of the page."""
+
+    label: str
+    value: Any
+    url: str = ""
+    """Where it comes from."""
+    about: str = ""
+    """What it means, or what is found at `url`."""
+
+
+class Composer(NamedTuple):
+    """A small form on the page, sent in the background (`contacts.admin.composing`)."""
+
+    name: str
+    label: str
+    icon: str
+    form: Form
+    url: str
+    submit: str
+    """What the button says."""
+    more: tuple[str, str] = ("", "")
+    """A link to the whole form, where there is one: (label, address)."""
+    media: Any = ""
+    """What its widgets need."""
+    position: int = 100
 
 
 class BulkAction(NamedTuple):
@@ -47,6 +75,8 @@ class ContactPanel:
 
     name: str
     position = 100
+    stylesheets: Sequence[str] = ()
+    """Static files that its share of the contact's page needs."""
 
     def form_fields(self, request: HttpRequest, contact: Contact | None) -> dict[str, Field]:
         """Fields that the contact's form gets, with their initial values."""
@@ -66,8 +96,23 @@ class ContactPanel:
         """The form field that an error path of the service is about, if it is this panel's."""
         return None
 
-    def below(self, request: HttpRequest, contact: Contact) -> SafeString | str:
-        """HTML under the form."""
+    # The page of a contact. What these show may change with what is written there, so each is
+    # asked again then; at a cost that does not grow with the contact's past.
+
+    def figures(self, request: HttpRequest, contact: Contact) -> Sequence[Figure]:
+        """Numbers at the top."""
+        return ()
+
+    def now(self, request: HttpRequest, contact: Contact) -> SafeString | str:
+        """What matters now: HTML above the timeline."""
+        return ""
+
+    def composers(self, request: HttpRequest, contact: Contact) -> Sequence[Composer]:
+        """What can be written without leaving."""
+        return ()
+
+    def beside(self, request: HttpRequest, contact: Contact) -> SafeString | str:
+        """HTML beside the timeline."""
         return ""
 
     def filters(self, request: HttpRequest) -> list[type[ListFilter]]:

@@ -1,4 +1,4 @@
-"""Permissions on the contact's form, and how they changed under it."""
+"""Permissions on the contact's form, and beside its timeline."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from contacts.permissions import outweighs
 
 PREFIX = "permission_"
 SOURCE = "admin"
-LATEST = 20
 
 
 class PermissionsPanel(ContactPanel):
@@ -62,11 +61,18 @@ class PermissionsPanel(ContactPanel):
     def field_of(self, path: str) -> str | None:
         return path.replace(f"{KEY}.", PREFIX) if path.startswith(f"{KEY}.") else None
 
-    def below(self, request: HttpRequest, contact: Contact) -> SafeString | str:
-        changes = list(contact.permission_changes.all()[:LATEST])
-        if not changes:
-            return ""
-        return render_to_string("admin/contacts/permissions.html", {"changes": changes}, request)
+    def beside(self, request: HttpRequest, contact: Contact) -> SafeString | str:
+        there = _by_channel(contact)
+        lines = [
+            {
+                "channel": channel.label,
+                "status": _status(there.get(channel)),
+                "said": Status(_status(there.get(channel))).label,
+                "since": _since(there.get(channel)),
+            }
+            for channel in Channel
+        ]
+        return render_to_string("admin/contacts/consent.html", {"lines": lines}, request)
 
     def compare(self, survivor: Contact, absorbed: Contact) -> Sequence[Compared]:
         mine, theirs = _by_channel(survivor), _by_channel(absorbed)

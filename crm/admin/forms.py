@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.choices import flatten_choices
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -100,6 +101,8 @@ def as_text(field: forms.Field, value: Any) -> str:
         return date_format(localtime(value), "SHORT_DATETIME_FORMAT")
     if isinstance(value, date):
         return date_format(value)
+    if isinstance(value, Decimal):
+        return number_format(f"{value:f}".rstrip("0").rstrip(".") if value % 1 else int(value))
     choices: Any = flatten_choices(getattr(field, "choices", ()))
     labels = {str(key): str(label) for key, label in choices if key not in (None, "")}
     return "" if value is None else labels.get(str(value), str(value))

@@ -21,6 +21,7 @@ MENU: list[tuple[Any, list[tuple[Any, str, str]]]] = [
             (_("Bulk changes"), "checklist", "desk.bulkjob"),
             (_("Credit"), "savings", "rewards.creditentry"),
             (_("Referral invites"), "share", "contacts.referralinvite"),
+            (_("Tasks"), "task_alt", "desk.task"),
         ],
     ),
     (
@@ -70,6 +71,11 @@ MENU: list[tuple[Any, list[tuple[Any, str, str]]]] = [
 ]
 
 
+# Entries under Home: (request) → one, or None for whoever has no use for it. Apps add theirs when
+# their `admin` module is read.
+UNDER_HOME: list[Callable[[HttpRequest], dict[str, Any] | None]] = []
+
+
 def _may_view(model: str) -> Callable[[HttpRequest], bool]:
     app, name = model.split(".")
 
@@ -82,7 +88,8 @@ def _may_view(model: str) -> Callable[[HttpRequest], bool]:
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's `SIDEBAR.navigation`."""
     home = {"title": _("Home"), "icon": "home", "link": reverse("admin:index")}
-    groups: list[dict[str, Any]] = [{"title": None, "items": [home]}]
+    own = [entry for make in UNDER_HOME if (entry := make(request)) is not None]
+    groups: list[dict[str, Any]] = [{"title": None, "items": [home, *own]}]
     for title, entries in MENU:
         items = [
             {

@@ -1,4 +1,4 @@
-"""A contact's ids at other systems, under its form."""
+"""A contact's ids at other systems, beside its timeline."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ExternalIdsPanel(ContactPanel):
     name = "external_ids"
     position = 30
 
-    def below(self, request: HttpRequest, contact: Contact) -> SafeString | str:
+    def beside(self, request: HttpRequest, contact: Contact) -> SafeString | str:
         ids = list(contact.external_ids.order_by("source", "pk")[:MOST])
         if not ids:
             return ""

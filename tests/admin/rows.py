@@ -15,10 +15,12 @@ from contacts.models import Contact, ReferralInvite, Segment, Tag
 from contacts.segments import services as segments
 from customfields import services as custom_fields
 from customfields.models import CustomField
+from desk import services as desk
 from desk.bulk import services as bulk
 from desk.bulk.models import BulkJob
 from desk.lists import services as lists
 from desk.lists.models import SavedView
+from desk.models import Task
 from imports.models import Import
 from integrations import services as integrations
 from integrations.models import Connection, Delivery
@@ -171,6 +173,11 @@ def told(organisation: Organisation, **values: Any) -> WebhookDelivery:
     )
 
 
+def task(organisation: Organisation, **values: Any) -> Task:
+    given = {"title": "Secret task", "contact": contact(organisation), **values}
+    return desk.add_task(organisation=organisation, by=member(organisation).user, values=given)
+
+
 def workflow(organisation: Organisation, **values: Any) -> Workflow:
     given = {"name": "Secret workflow", "trigger": {"type": "manual"}, "steps": []}
     return workflows.create(organisation=organisation, **{**given, **values})
@@ -236,4 +243,5 @@ ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     BulkJob: bulk_job,
     WebhookEndpoint: endpoint,
     WebhookDelivery: told,
+    Task: task,
 }

@@ -39,7 +39,7 @@ def test_permissions_are_shown_with_where_they_are_from(owner: Client, contact: 
     page = owner.get(address(contact)).content.decode()
 
     assert "from: web form" in page
-    assert "What the contact agreed to be sent" in page
+    assert "rg-consent-subscribed" in page
 
 
 def test_permissions_are_changed_and_the_change_is_kept(owner: Client, contact: Contact) -> None:

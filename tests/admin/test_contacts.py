@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from contacts import services
+from contacts import breakdown, services
 from contacts.models import Contact, Tag
 from organisations import roles
 from organisations.models import Organisation
+from rewards import services as rewards
 from tests.admin import rows
 
 pytestmark = pytest.mark.django_db
@@ -191,22 +195,288 @@ def test_the_page_shows_totals_and_the_timeline(owner: Client, organisation: Org
     content = owner.get(page("change", contact.pk)).content.decode()
     assert "£45.00 + €12.00" in content
     assert "SO-1001" in content
-    explained = owner.get(page("explain", contact.pk)).content.decode()
-    assert "They agree" in explained
-    assert "They differ" not in explained
 
 
-def test_the_timeline_shows_the_latest_fifty(owner: Client, organisation: Organisation) -> None:
-    contact = rows.contact(organisation)
-    for number in range(55):
-        rows.activity(organisation, contact=contact, external_reference=f"REF-{number:02}")
-    content = owner.get(page("change", contact.pk)).content.decode()
-    assert content.count("REF-") == 50
-    assert f"?contact={contact.pk}" in content
-    everything = owner.get(
-        reverse("admin:activities_activity_changelist"), {"contact": contact.pk, "p": 2}
+def test_saving_leads_back_to_the_page(owner: Client, organisation: Organisation) -> None:
+    contact = rows.contact(organisation, name="Jane")
+    address = page("change", contact.pk)
+    saved = owner.post(address, typed(email_address=contact.email_address, name="Jane Hull"))
+    assert saved["Location"] == address
+    refused = owner.post(address, typed(email_address="none at all"))
+    assert refused.context["opened"] == "details"
+    assert owner.get(address).context["opened"] == "timeline"
+
+
+def test_what_the_form_has_stands_beside_the_timeline(
+    owner: Client, organisation: Organisation, staff_of: Callable[..., Client]
+) -> None:
+    rows.field(organisation, label="Visits", type="Number", group="Habits")
+    rows.field(organisation, label="VIP", type="Boolean")
+    rows.field(organisation, label="Unset", type="Text")
+    contact = rows.contact(
+        organisation, dob="1980-04-07", customFields={"visits": "1234.50", "vip": True}
     )
-    assert len(everything.context["cl"].result_list) == 5
+    for client in (owner, staff_of(organisation, roles.READ_ONLY)):
+        told = client.get(page("change", contact.pk)).context["facts"]
+        facts = {fact.label: fact.text for group in told for fact in group.facts}
+        assert facts["Visits"] == "1234.5"
+        assert facts["VIP"] == "Yes"
+        assert facts["Date of birth"] == "7 Apr 1980"
+        assert "Unset" not in facts
+        assert "E-mail" not in facts
+
+
+# The timeline
+
+
+def shown(answer: Any) -> list[str]:
+    """The entries of an answer, by their days."""
+    return [f"{day.day} {line.entry.title}" for day in answer.context["days"] for line in day.lines]
+
+
+def test_the_timeline_comes_page_by_page(owner: Client, organisation: Organisation) -> None:
+    contact = rows.contact(organisation)
+    now = timezone.now()
+    for number in range(65):
+        moment = now - timedelta(hours=number)
+        rows.activity(organisation, contact=contact, happened_at=moment, purchase=f"P{number}")
+    seen: list[int] = []
+    answer = owner.get(page("change", contact.pk), {"kind": "activity"})
+    for _page in range(3):
+        seen += [line.entry.pk for day in answer.context["days"] for line in day.lines]
+        more = answer.context["more_fragment"]
+        answer = owner.get(more) if more else answer
+    newest_first = contact.activities.order_by("-happened_at").values_list("pk", flat=True)
+    assert seen == list(newest_first)
+    assert answer.context["more_fragment"] == ""
+
+
+def test_the_timeline_shows_only_one_kind(owner: Client, organisation: Organisation) -> None:
+    contact = rows.contact(organisation)
+    rows.activity(organisation, contact=contact)
+    rewards.grant(contact=contact, amount=500, reason="Late breakfast")
+    everything = shown(owner.get(page("change", contact.pk)))
+    assert len(everything) == 3  # and that it was created
+    (only,) = shown(owner.get(page("timeline", contact.pk), {"kind": "credit"}))
+    assert only.endswith("Credit: Given")
+
+
+def test_days_are_the_contacts_own(owner: Client, organisation: Organisation) -> None:
+    contact = rows.contact(organisation, timezone="Pacific/Auckland")
+    moment = datetime(2026, 11, 1, 18, 30, tzinfo=UTC)
+    rows.activity(organisation, contact=contact, happened_at=moment)
+    answer = owner.get(page("timeline", contact.pk), {"kind": "activity"})
+    assert shown(answer) == ["2026-11-02 Purchase"]
+    assert answer.context["days"][0].lines[0].at == "07:30"
+
+
+def test_one_entry_is_shown_again_by_itself(owner: Client, organisation: Organisation) -> None:
+    contact = rows.contact(organisation)
+    activities = [rows.activity(organisation, contact=contact) for _number in range(3)]
+    answer = owner.get(page("change", contact.pk), {"kind": "activity"})
+    lines = [line for day in answer.context["days"] for line in day.lines]
+    (line,) = [one for one in lines if one.entry.pk == activities[1].pk]
+    assert [one.entry.pk for day in owner.get(line.alone).context["days"] for one in day.lines] == [
+        activities[1].pk
+    ]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["kind=other", "before=yesterday", "before=2026-01-01~activity~1", "limit=0", "limit=1000"],
+)
+def test_what_is_no_place_in_the_timeline_is_not_there(
+    owner: Client, organisation: Organisation, query: str
+) -> None:
+    contact = rows.contact(organisation)
+    assert owner.get(f"{page('timeline', contact.pk)}?{query}").status_code == 404
+
+
+def test_each_sees_the_kinds_they_may_see(
+    organisation: Organisation, staff_of: Callable[..., Client]
+) -> None:
+    contact = rows.contact(organisation)
+    rows.activity(organisation, contact=contact)
+    group = Group.objects.get(name=roles.READ_ONLY)
+    group.permissions.remove(Permission.objects.get(codename="view_activity"))
+    reader = staff_of(organisation, roles.READ_ONLY)
+    answer = reader.get(page("change", contact.pk))
+    assert not any(line.endswith("Purchase") for line in shown(answer))
+    assert reader.get(page("timeline", contact.pk), {"kind": "activity"}).status_code == 404
+    assert "First visit" not in [figure.label for figure in answer.context["figures"]]
+
+
+# What is done on the page
+
+
+def test_tags_are_put_on_and_taken_off_in_place(
+    owner: Client, organisation: Organisation, staff_of: Callable[..., Client]
+) -> None:
+    contact = rows.contact(organisation, tags=["VIP"])
+    address = page("tags", contact.pk)
+    live = {"headers": {"X-Regulars": "page"}}
+    assert owner.post(address, {"add": " Sea  view "}, **live).json() == {
+        "done": "Sea view is put on."
+    }
+    assert owner.post(address, {"remove": "VIP"}, **live).status_code == 200
+    assert [tag.name for tag in contact.tags.all()] == ["Sea view"]
+    assert set(owner.get(address).json()["tags"]) == {"VIP", "Sea view"}
+    refused = owner.post(address, {"add": " "}, **live)
+    assert list(refused.json()["errors"]) == ["add"]
+    # Without the script.
+    assert owner.post(address, {"add": "Golf"})["Location"] == page("change", contact.pk)
+    assert staff_of(organisation, roles.READ_ONLY).post(address, {"add": "x"}).status_code == 403
+
+
+def test_a_tag_that_follows_a_rule_is_not_taken_off_in_place(
+    owner: Client, organisation: Organisation
+) -> None:
+    contact = rows.contact(organisation)
+    services.tag(contacts=contact, name="Regulars", kind=Tag.Kind.SEGMENT)
+    (tag,) = owner.get(page("change", contact.pk)).context["tags"]
+    assert not tag.removable
+    refused = owner.post(
+        page("tags", contact.pk), {"remove": "Regulars"}, headers={"X-Regulars": "page"}
+    )
+    assert "by a rule" in str(refused.json()["errors"])
+
+
+def test_an_activity_is_recorded_in_place(
+    owner: Client, organisation: Organisation, staff_of: Callable[..., Client]
+) -> None:
+    contact = rows.contact(organisation)
+    address = reverse("admin:activities_activity_record", args=[contact.pk])
+    live = {"headers": {"X-Regulars": "page"}}
+    given = {"type": "Purchase", "amount": "45.00", "happened_at": "2026-11-20T18:30"}
+    assert owner.post(address, given, **live).status_code == 200
+    activity = contact.activities.get()
+    assert (activity.spend, activity.currency_code, activity.source) == (4500, "GBP", "admin")
+    assert activity.happened_at == datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
+    for wrong, field in (({"amount": "1.005"}, "amount"), ({"type": "Nothing"}, "type")):
+        refused = owner.post(address, {**given, **wrong}, **live)
+        assert list(refused.json()["errors"]) == [field]
+    assert staff_of(organisation, roles.READ_ONLY).post(address, given).status_code == 403
+
+
+def test_the_parts_of_a_foreign_contacts_page_are_not_there(
+    owner: Client, other_organisation: Organisation
+) -> None:
+    foreign = rows.contact(other_organisation)
+    for name in ("live", "timeline", "tags"):
+        assert owner.get(page(name, foreign.pk)).status_code == 404
+    assert owner.post(page("tags", foreign.pk), {"add": "x"}).status_code == 404
+    record = reverse("admin:activities_activity_record", args=[foreign.pk])
+    assert owner.post(record, {"type": "Purchase"}).status_code == 404
+    assert not foreign.tags.exists()
+
+
+# What is to come, and what was
+
+
+def test_what_is_booked_and_not_called_off_stands_on_top(
+    owner: Client, organisation: Organisation
+) -> None:
+    contact = rows.contact(organisation)
+    now = timezone.now()
+
+    def stay(reference: str, starts: int, ends: int, status: str = "Confirmed") -> None:
+        rows.activity(
+            organisation,
+            contact=contact,
+            type="Booking",
+            booking={
+                "external_reference": reference,
+                "check_in": now + timedelta(days=starts),
+                "check_out": now + timedelta(days=ends),
+                "room_name": reference,
+                "status": status,
+            },
+        )
+
+    stay("Room-past", -9, -8)
+    stay("Room-now", -1, 2)
+    stay("Room-next", 12, 15)
+    stay("Room-off", 3, 4, "Canceled")
+    rows.activity(
+        organisation,
+        contact=contact,
+        type="Table reservation",
+        table_reservation={
+            "origin_reference": "T",
+            "start_time": now + timedelta(days=1),
+            "party_size": 4,
+        },
+    )
+    (part,) = owner.get(page("change", contact.pk)).context["now"]
+    places = [part.find(text) for text in ("Is staying here", "Table on", "Arrives on")]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert "Room-past" not in part
+    assert "Room-off" not in part
+
+
+def test_the_first_visit_is_told(owner: Client, organisation: Organisation) -> None:
+    contact = rows.contact(organisation)
+    for year in (2024, 2026):
+        moment = datetime(year, 3, 5, 12, tzinfo=UTC)
+        rows.activity(organisation, contact=contact, happened_at=moment)
+    figures = owner.get(page("change", contact.pk)).context["figures"]
+    told = {figure.label: figure.value for figure in figures}
+    assert (told["First visit"], told["Last visit"]) == ("5 Mar 2024", "5 Mar 2026")
+
+
+# Why these totals
+
+
+def test_the_totals_are_explained_line_by_line(owner: Client, organisation: Organisation) -> None:
+    contact = rows.contact(organisation)
+    for month, spend, currency, type_ in (
+        (9, 4500, "GBP", "Purchase"),
+        (10, 1000, "GBP", "Purchase"),
+        (10, 1200, "EUR", "Purchase"),
+        (10, -500, "GBP", "Refund"),
+        (10, 0, "GBP", "Login"),
+    ):
+        rows.activity(
+            organisation,
+            contact=contact,
+            type=type_,
+            spend=spend,
+            currency_code=currency,
+            happened_at=datetime(2026, month, 5, 12, tzinfo=UTC),
+        )
+    answer = owner.get(page("explain", contact.pk))
+    assert [(row.label, list(row.amounts), row.orders) for row in answer.context["by_type"]] == [
+        ("Purchase", ["£55.00", "€12.00"], 3),
+        ("Refund", ["-£5.00"], 0),
+        ("Login", [], 0),
+    ]
+    months = answer.context["by_month"]
+    assert [(row.label, list(row.amounts), row.activities) for row in months] == [
+        ("October 2026", ["£5.00", "€12.00"], 4),
+        ("September 2026", ["£45.00"], 1),
+    ]
+    listed = owner.get(months[0].url).context["cl"].result_list
+    assert len(listed) == 4
+    assert "They agree" in answer.content.decode()
+    assert "They differ" not in answer.content.decode()
+
+
+def test_of_very_many_activities_the_latest_months_are_explained(
+    owner: Client, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breakdown, "MOST", 3)
+    contact = rows.contact(organisation)
+    for month in (7, 8, 9, 9, 10):
+        moment = datetime(2026, month, 5, 12, tzinfo=UTC)
+        rows.activity(organisation, contact=contact, spend=1000, happened_at=moment)
+    answer = owner.get(page("explain", contact.pk))
+    assert [row.label for row in answer.context["by_month"]] == ["October 2026", "September 2026"]
+    rest = answer.context["rest"]
+    assert (rest.label, list(rest.amounts), rest.orders) == ("Before September 2026", ["£20.00"], 2)
+    everything = owner.get(answer.context["all_url"])
+    assert everything.context["rest"] is None
+    assert len(everything.context["by_month"]) == 4
 
 
 # One contact: merge, unmerge, redact, delete

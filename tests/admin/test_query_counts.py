@@ -13,8 +13,10 @@ from django.utils.crypto import get_random_string
 
 from contacts.models import Contact, Segment
 from customfields.models import CustomField
+from desk import services as desk
 from desk.bulk.models import BulkJob
 from desk.lists.models import SavedView
+from desk.models import Task
 from imports.models import Import
 from integrations.models import Connection, Delivery
 from integrations.outgoing.models import WebhookDelivery, WebhookEndpoint
@@ -28,8 +30,9 @@ from workflows.models import Alert, Run, Workflow
 
 pytestmark = pytest.mark.django_db
 
-# Who asks: the session, the user, the memberships, the role's permissions.
-ASKING = 4
+# Who asks: the session, the user, the memberships, the role's permissions; and how many of their
+# tasks are due, which the menu says.
+ASKING = 5
 # Beside that: the capped count, the page, and what the rows show.
 LISTS = {
     "Organisation": 2,
@@ -59,6 +62,7 @@ LISTS = {
     "BulkJob": 2,
     "WebhookEndpoint": 2,
     "WebhookDelivery": 3,  # + endpoints for the filter
+    "Task": 4,  # + contacts, the staff for the filter
 }
 
 
@@ -92,6 +96,7 @@ def fill(organisation: Organisation, model: Any, number: int) -> None:
             WebhookDelivery,
             Workflow,
             Run,
+            Task,
         ):
             rows.ROWS[model](organisation)
         elif model is not Organisation:
@@ -142,26 +147,52 @@ def test_a_search_a_sort_and_a_filter_cost_no_query_per_row(
         assert queries(owner, address + query) <= ASKING + LISTS["Contact"] + 2, query
 
 
+def lived(organisation: Organisation, contact: Contact, by: Any, times: int) -> None:
+    """A past with something of every kind."""
+    for _number in range(times):
+        rows.activity(organisation, contact=contact)
+        rewards.grant(contact=contact, amount=100)
+        desk.add_note(contact=contact, text="A note", by=by)
+        rows.task(organisation, contact=contact)
+        rows.run(organisation, contact=contact)
+        Message.objects.create(
+            organisation=organisation,
+            contact=contact,
+            channel="email",
+            status="sent",
+            idempotency_key=get_random_string(12),
+        )
+
+
 def test_a_contacts_page_costs_the_same_for_much_history(
     owner: Client, organisation: Organisation
 ) -> None:
     contact = rows.contact(organisation, tags=["VIP"], addresses=[{"city": "Leeds"}])
+    by = rows.member(organisation).user
     for index in range(3):
         rows.field(organisation, label=f"Field {index}", type="Select", options=["a", "b"])
     address = url(Contact, "change", contact.pk)
-    rows.activity(organisation, contact=contact)
-    queries(owner, address)
-    before = queries(owner, address)
-    # The contact twice (once to follow a merge), totals in other currencies, merges, the timeline;
-    # the definitions and their options, the values; tags and addresses, as rows and as choices;
-    # permissions and how they changed; what is left of credit, and the ledger; runs; ids elsewhere.
-    assert before <= ASKING + 18
-    for _number in range(30):
-        rows.activity(organisation, contact=contact)
-        rewards.grant(contact=contact, amount=100)
+    lived(organisation, contact, by, 1)
+    owner.get(address)
+    pages = {
+        # The form: the contact, its version; definitions, options and values; tags and addresses,
+        # as rows and as choices; permissions.
+        # The page: the contact (to follow a merge); tags; money of other currencies; credit; the
+        # first visit; permissions; ids elsewhere; stays, tables and tee times to come; open tasks,
+        # pinned notes; types of activity and colleagues to choose from; merges.
+        # The timeline: activities, notes and whom they name, tasks, messages, credit, runs; what
+        # was merged in, four tables of changes and what is needed to say them.
+        address: 38,
+        url(Contact, "timeline", contact.pk): 14,
+        url(Contact, "live", contact.pk): 26,
+    }
+    before = {page: queries(owner, page) for page in pages}
+    for page, most in pages.items():
+        assert before[page] <= ASKING + most, page
+    lived(organisation, contact, by, 35)
     for index in range(3, 12):
         rows.field(organisation, label=f"Field {index}", type="Select", options=["a", "b"])
-    assert queries(owner, address) <= before
+    assert {page: queries(owner, page) for page in pages} == before
 
 
 def test_autocomplete(owner: Client, organisation: Organisation) -> None:

@@ -9,10 +9,9 @@ from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.forms import Field, IntegerField, Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.safestring import SafeString
+from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,9 +19,11 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from activities.admin import ByContact
+from contacts import timeline
 from contacts.admin import panels
 from contacts.admin.panels import ContactPanel
 from contacts.models import Contact
+from contacts.timeline import Cursor, Entry, TimelineSource
 from crm.admin.base import counted
 from crm.admin.filters import ChoiceFilter, FormFilter, MomentFilter, TextFilter
 from crm.admin.unfold import action, display
@@ -37,6 +38,7 @@ from workflows.models import Run, StepExecution, Workflow, WorkflowVersion
 from workflows.program import Program
 
 LATEST = 10
+LONGEST_ERROR = 200
 MAX_STEERED = 1_000
 """As many runs as are retried or cancelled while somebody waits for the page."""
 COLOURS = {
@@ -371,31 +373,46 @@ def _moment(value: Any) -> str:
     return date_format(localtime(value), "DATETIME_FORMAT")
 
 
+class Runs(TimelineSource):
+    """A contact's ways through workflows, where they began."""
+
+    kind = "run"
+    label = gettext_lazy("Workflow runs")
+    icon = "route"
+    permission = "workflows.view_run"
+    position = 6
+
+    def entries(
+        self, request: HttpRequest, contact: Contact, before: Cursor | None, limit: int
+    ) -> list[Entry]:
+        runs = Run.objects.for_organisation(contact.organisation_id).filter(contact=contact)
+        rows = self.below(runs.select_related("workflow"), before, "created_at")
+        return [self._entry(run) for run in rows[:limit]]
+
+    def _entry(self, run: Run) -> Entry:
+        status = format_html(
+            '<span class="rg-badge rg-run-{}">{}</span>', run.status, run.get_status_display()
+        )
+        told = ends(run) if run.status in Run.UNFINISHED else run.error_message[:LONGEST_ERROR]
+        return Entry(
+            at=run.created_at,
+            kind=self.kind,
+            pk=run.pk,
+            title=run.workflow.name,
+            url=reverse("admin:workflows_run_change", args=[run.pk]),
+            detail=format_html("{} {}", status, "" if told == "—" else told),
+            by=_("Workflow"),
+        )
+
+
+timeline.register(Runs())
+
+
 class RunsPanel(ContactPanel):
-    """The latest of a contact's runs, under the form."""
+    """What becomes of a contact's runs."""
 
     name = "workflow_runs"
     position = 25
-
-    def below(self, request: HttpRequest, contact: Contact) -> SafeString | str:
-        if not request.user.has_perm("workflows.view_run"):
-            return ""
-        runs = Run.objects.for_organisation(contact.organisation_id).filter(contact=contact)
-        latest = list(runs.select_related("workflow").order_by("-created_at", "-pk")[: LATEST + 1])
-        if not latest:
-            return ""
-        address = reverse("admin:workflows_run_changelist")
-        return render_to_string(
-            "admin/workflows/run/of_contact.html",
-            {
-                "lines": [
-                    (run, COLOURS[Run.Status(run.status)], ends(run)) for run in latest[:LATEST]
-                ],
-                "more": len(latest) > LATEST,
-                "all_of_them": f"{address}?contact={contact.pk}",
-            },
-            request,
-        )
 
     def erased(self, contact: Contact) -> Sequence[str]:
         return [_("Workflow runs that are on their way end; what their steps said is erased.")]

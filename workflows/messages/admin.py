@@ -8,11 +8,14 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from contacts import timeline
 from contacts.models import Contact
+from contacts.timeline import Cursor, Entry, TimelineSource
 from crm.admin.base import OrganisationAdmin, link
 from crm.admin.filters import MomentFilter
 from crm.admin.forms import ServiceForm, ServiceFormSet
@@ -25,6 +28,7 @@ from workflows.messages import configuration, plain
 from workflows.messages.models import Channel, Message, MessageSettings
 from workflows.models import Alert
 
+LONGEST_PREVIEW = 160
 CONTACTS = Prefetch("contact", Contact.objects.across_organisations())
 
 
@@ -102,6 +106,46 @@ class MessageAdmin(Untouched):
 
 def _is_html(message: Message) -> bool:
     return message.channel == Channel.EMAIL and message.body.lstrip()[:1] == "<"
+
+
+class Messages(TimelineSource):
+    """What a contact was sent, and what was not sent and why."""
+
+    kind = "message"
+    label = gettext_lazy("Messages")
+    icon = "mail"
+    permission = "workflows.view_message"
+    position = 4
+
+    def entries(
+        self, request: HttpRequest, contact: Contact, before: Cursor | None, limit: int
+    ) -> list[Entry]:
+        rows = Message.objects.for_organisation(contact.organisation_id).filter(contact=contact)
+        found = self.below(rows, before, "created_at")[:limit]
+        return [self._entry(message) for message in found]
+
+    def _entry(self, message: Message) -> Entry:
+        status = format_html(
+            '<span class="rg-badge rg-message-{}">{}</span>',
+            message.status,
+            message.get_status_display(),
+        )
+        text = plain.text_of(message.body) if _is_html(message) else message.body
+        said = " ".join(text.split())
+        short = said if len(said) <= LONGEST_PREVIEW else f"{said[: LONGEST_PREVIEW - 1]}…"
+        return Entry(
+            at=message.created_at,
+            kind=self.kind,
+            pk=message.pk,
+            title=message.subject or str(message.get_channel_display()),
+            icon="" if message.channel == Channel.EMAIL else "sms",
+            url=reverse("admin:workflows_message_change", args=[message.pk]),
+            detail=format_html("{} {} {}", status, message.reason, short),
+            by=_("Workflow"),
+        )
+
+
+timeline.register(Messages())
 
 
 @admin.register(Alert)
