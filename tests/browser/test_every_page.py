@@ -29,7 +29,9 @@ THEIRS = (
     "[data-simplebar]",
 )
 # Pages that are no list, form or confirmation of a model.
-OWN = ("admin:index",)
+OWN = ("admin:index", "admin:desk_work")
+# What a page fetches for itself: parts of pages, and data.
+PARTS = ("contacts_contact_live", "contacts_contact_timeline", "contacts_contact_tags")
 
 
 def addresses(organisation: Organisation) -> list[str]:
@@ -49,7 +51,8 @@ def addresses(organisation: Organisation) -> list[str]:
         except NoReverseMatch:
             continue
         for url in screen.get_urls():
-            if url.name and "object_id" in str(url.pattern) and model is Contact:
+            of_a_row = url.name and "object_id" in str(url.pattern) and url.name not in PARTS
+            if of_a_row and model is Contact:
                 try:
                     found.append(reverse(f"admin:{url.name}", kwargs={"object_id": str(row.pk)}))
                 except NoReverseMatch:
