@@ -58,9 +58,9 @@ def matching(contacts: Contacts, text: str) -> Contacts:
     digits are also read as one number. Every character stands for itself. On SQLite this asks the
     trigram table at once whether there are few.
     """
-    terms = _read(text)
+    terms = read(text)
     for term in terms:
-        contacts = contacts.filter(_holds(term))
+        contacts = contacts.filter(holds(term))
     connection = connections[contacts.db]
     if connection.vendor == "sqlite" and terms:
         found = _few(connection, terms)
@@ -69,7 +69,7 @@ def matching(contacts: Contacts, text: str) -> Contacts:
     return contacts
 
 
-def _read(text: str) -> list[Term]:
+def read(text: str) -> list[Term]:
     """`jane 07837 489` → jane, and 07837489 in one way or another."""
     words = identity.fold(text[:MAX_LENGTH].replace("\0", " ").replace("(0)", "")).split()
     terms: list[Term] = []
@@ -106,7 +106,8 @@ def _finds_all_of(wider: Sequence[str], narrower: Sequence[str]) -> bool:
     return all(any(part in fragment for fragment in narrower) for part in wider)
 
 
-def _holds(term: Term) -> Q:
+def holds(term: Term) -> Q:
+    """That a contact has one of the alternatives."""
     return Q(
         *(
             Q(*(Q(search_text__contains=fragment) for fragment in alternative))
@@ -119,7 +120,7 @@ def _holds(term: Term) -> Q:
 def _few(connection: BaseDatabaseWrapper, terms: Sequence[Term]) -> Any:
     """A subquery of the rows that can match, when the trigrams leave few; else None."""
     narrowing = [
-        " OR ".join(_trigrams(alternative) for alternative in term)
+        " OR ".join(trigrams(alternative) for alternative in term)
         for term in terms
         if all(any(len(fragment) >= 3 for fragment in alternative) for alternative in term)
     ]
@@ -133,7 +134,7 @@ def _few(connection: BaseDatabaseWrapper, terms: Sequence[Term]) -> Any:
     return ids if len(ids) <= FEW else None
 
 
-def _trigrams(fragments: Sequence[str]) -> str:
+def trigrams(fragments: Sequence[str]) -> str:
     """What the trigram table must hold: every third trigram of each fragment, and the last."""
     wanted = {
         fragment[start : start + 3]

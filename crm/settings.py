@@ -265,8 +265,8 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "crm.admin.site.favicon"}],
-    "STYLES": ["crm.admin.site.stylesheet"],
-    "SCRIPTS": ["crm.admin.site.script"],
+    "STYLES": ["crm.admin.site.stylesheet", "desk.admin.search.stylesheet"],
+    "SCRIPTS": ["crm.admin.site.script", "desk.admin.search.script"],
     "SIDEBAR": {"navigation": "crm.admin.navigation.sidebar"},
     "COLORS": {
         "primary": {

@@ -20,7 +20,7 @@ from django.utils.translation import get_language
 
 from crm import money
 
-_SHORT, _LONG = 1_000, 100_000
+_SHORT, _LONG = 1_000, 10_000
 
 
 @lru_cache(maxsize=64)
