@@ -100,18 +100,38 @@ def activities(rows: int) -> None:
     print(f"  record, one by one                {alone:>10,.0f} activities/s  {alone / bare:.2f}")
 
 
+def workflows(rows: int) -> None:
+    from benchmarks import workflows
+
+    workflows.runs(rows)
+    workflows.posting()
+
+
+def inbox(_rows: int) -> None:
+    from benchmarks import inbox
+
+    inbox.inbox(SECONDS)
+
+
+SECONDS = 60
+BENCHMARKS: dict[str, Callable[[int], None]] = {
+    "activities": activities,
+    "workflows": workflows,
+    "inbox": inbox,
+}
+USUAL = ("activities", "workflows")
+"""What is run when nothing is named."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--rows", type=int, default=10_000)
-    rows = parser.parse_args().rows
-    with throw_away_database() as vendor:
-        print(f"activities, {rows:,} rows on {vendor}")
-        activities(rows)
-        from benchmarks import workflows
-
-        print(f"workflows, {rows:,} runs on {vendor}; ratios to both floors")
-        workflows.runs(rows)
-        workflows.posting()
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=USUAL, metavar="NAME")
+    options = parser.parse_args()
+    for name in options.only:
+        with throw_away_database() as vendor:
+            print(f"{name}, {options.rows:,} rows on {vendor}")
+            BENCHMARKS[name](options.rows)
 
 
 main()
