@@ -521,9 +521,7 @@ def inbox(seconds: int) -> None:
     print(f"  sender late by at most               {answers.lateness * 1000:>7.1f} ms")
     for title, used in (("door", door), ("worker", share)):
         each = used / len(beside) * 1000
-        print(
-            f"  processor time, {title:<20} {each:>7.2f} ms, {1000 / each:,.0f} a second a core"
-        )
+        print(f"  processor time, {title:<20} {each:>7.2f} ms, {1000 / each:,.0f} a second a core")
     print(f"  sent again after a broken connection {answers.resent + without.resent:>7}")
     print(f"  backlog over time                    {' '.join(map(str, backlog.seen))}")
     print(f"  drained after the last               {drained:>7.1f} s")
