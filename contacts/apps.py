@@ -12,6 +12,7 @@ class ContactsConfig(AppConfig):
 
     def ready(self) -> None:
         from contacts import parts, rules
+        from contacts.duplicates import receivers  # noqa: F401  # connects them
         from contacts.permissions import PermissionsPart
         from contacts.rules import contact, permissions
         from contacts.segments import queue  # noqa: F401  # connects the receiver

@@ -393,13 +393,16 @@ class Merge(TenantModel):
     `filled` holds the survivor's columns that took a value from the absorbed one, as
     `{column: [before, after]}`. `moved` holds the absorbed one's identifiers that are no longer
     on its row, because the survivor took them (at the merge, or later by an update), as
-    `{column: value}`. The rows of other tables that moved or were copied are `MergedRow`s.
+    `{column: value}`. `chosen` holds what the survivor was given of the absorbed one instead of its
+    own, as `{name: [before, after]}` by the names of the contact's JSON. The rows of other tables
+    that moved or were copied are `MergedRow`s.
     """
 
     survivor = models.ForeignKey(Contact, models.CASCADE, related_name="merges")
     absorbed = models.ForeignKey(Contact, models.CASCADE, related_name="merged_by")
     filled = models.JSONField(default=dict)
     moved = models.JSONField(default=dict)
+    chosen = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
     undone_at = models.DateTimeField(null=True, blank=True)
 
@@ -411,6 +414,14 @@ class Merge(TenantModel):
             models.UniqueConstraint(
                 fields=["absorbed"],
                 name="merged_once",
+                condition=models.Q(undone_at=None),
+            )
+        ]
+        indexes = [
+            # Which merges can be undone, latest first.
+            models.Index(
+                fields=["organisation", "-created_at", "-id"],
+                name="merge_latest",
                 condition=models.Q(undone_at=None),
             )
         ]
@@ -516,5 +527,12 @@ class PermissionChange(Attributed, TenantModel):
 
 
 # Models of the packages within this app.
+from contacts.duplicates.models import (  # noqa: E402, F401
+    CrowdedKey,
+    DuplicateCheck,
+    DuplicateKey,
+    DuplicatePair,
+    DuplicateScan,
+)
 from contacts.history.models import ContactChange  # noqa: E402, F401
 from contacts.segments.models import Segment, SegmentCheck  # noqa: E402, F401

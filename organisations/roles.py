@@ -38,6 +38,7 @@ def _all(*models: str, actions: Iterable[str] = ("view", "add", "change", "delet
 
 _READ_ONLY = _all(
     "contacts.contact",
+    "contacts.duplicatepair",
     "contacts.tag",
     "contacts.referralinvite",
     "contacts.segment",
@@ -101,6 +102,7 @@ _MANAGER = (
         "desk.share_savedview",
         "contacts.merge_contact",
         "contacts.redact_contact",
+        "contacts.change_duplicatepair",
         "contacts.export_contact",
         "activities.export_activity",
         "integrations.change_delivery",

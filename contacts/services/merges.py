@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -21,7 +22,7 @@ from contacts.models import (
     Tag,
 )
 from contacts.parts import PARTS
-from contacts.services import news
+from contacts.services import chosen, news
 from contacts.services.locks import settling
 from contacts.services.profiles import redacted, refuse_foreign
 from contacts.services.values import ADDRESS_COLUMNS, COLUMNS
@@ -38,14 +39,16 @@ _NAMES = ("first_name", "last_name", "name")
 
 
 @settling
-def merge(*, survivor: Contact, absorbed: Contact) -> Merge:
+def merge(*, survivor: Contact, absorbed: Contact, theirs: Collection[str] = ()) -> Merge:
     """Take `absorbed` into `survivor`: its activities and the like move, its tags and addresses
-    are copied, and what the survivor lacks of its own is filled from it.
+    are copied, and what the survivor lacks of its own is filled from it. Of `theirs` (names of the
+    contact's JSON, `emailAddress`, `customFields.diet`) it takes the absorbed one's values instead
+    of its own.
 
     The absorbed one stays as a row that its identifiers, where they did not fill a gap, go on
     being found by, and that `unmerge` brings back. Sends `contact_merged`. Raises ValidationError
-    for a merge into itself or of another organisation's contact; Conflict when either is merged
-    already or redacted.
+    for a merge into itself or of another organisation's contact, and for what `theirs` may not be;
+    Conflict when either is merged already or redacted.
     """
     refuse_foreign(survivor, absorbed)
     if survivor.pk == absorbed.pk:
@@ -81,6 +84,8 @@ def merge(*, survivor: Contact, absorbed: Contact) -> Merge:
     recording.happened(
         organisation, absorbed.pk, Action.ABSORBED, _differing(had, absorbed), other=survivor.pk
     )
+    if theirs:
+        chosen.give(done, theirs)
     contact_merged.send(Merge, merge=done)
     news.updated(survivor.organisation, [survivor.pk, absorbed.pk])
     return done
@@ -109,6 +114,11 @@ def unmerge(*, survivor: Contact, absorbed: Contact) -> Contact:
         absorbed=absorbed, undone_at=None
     )
     undone.survivor, undone.absorbed = survivor, absorbed
+    if undone.chosen:
+        chosen.take_back(undone)
+        survivor, absorbed = _lock_both(survivor, absorbed)
+        undone.survivor, undone.absorbed = survivor, absorbed
+        undone.refresh_from_db(fields=["moved"])
     had, lacked = _columns_of(survivor), _columns_of(absorbed)
     _empty(undone)
     _return_identifiers(undone)

@@ -159,7 +159,7 @@ def redact(*, contact: Contact) -> Contact:
         contact__in=everyone
     ).update(email_address=None, updated_at=moment)
     Merge.objects.filter(organisation=current.organisation_id).filter(survivor__in=everyone).update(
-        filled={}, moved={}
+        filled={}, moved={}, chosen={}
     )
     news.updated(current.organisation, [current.pk])
     contact_redacted.send(Contact, contact=current)

@@ -16,6 +16,7 @@ MENU: list[tuple[Any, list[tuple[Any, str, str]]]] = [
         _("People"),
         [
             (_("Contacts"), "group", "contacts.contact"),
+            (_("Possible duplicates"), "join", "contacts.duplicatepair"),
             (_("Tags"), "sell", "contacts.tag"),
             (_("Segments"), "target", "contacts.segment"),
             (_("Bulk changes"), "checklist", "desk.bulkjob"),

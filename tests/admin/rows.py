@@ -11,6 +11,7 @@ from django.utils import timezone
 from activities import services as activities
 from activities.models import Activity, ActivityType, Booking, GolfReservation, TableReservation
 from contacts import services as contacts
+from contacts.duplicates.models import DuplicatePair
 from contacts.models import Contact, ReferralInvite, Segment, Tag
 from contacts.segments import services as segments
 from customfields import services as custom_fields
@@ -178,6 +179,15 @@ def task(organisation: Organisation, **values: Any) -> Task:
     return desk.add_task(organisation=organisation, by=member(organisation).user, values=given)
 
 
+def pair(organisation: Organisation, **values: Any) -> DuplicatePair:
+    """Two contacts that may be one."""
+    first, second = contact(organisation), contact(organisation)
+    given = {"score": 80, "reasons": ["name", "birthday"], **values}
+    return DuplicatePair.objects.create(
+        organisation=organisation, first=first, second=second, **given
+    )
+
+
 def workflow(organisation: Organisation, **values: Any) -> Workflow:
     given = {"name": "Secret workflow", "trigger": {"type": "manual"}, "steps": []}
     return workflows.create(organisation=organisation, **{**given, **values})
@@ -241,6 +251,7 @@ ROWS: dict[type[Any], Callable[[Organisation], Any]] = {
     Delivery: delivery,
     SavedView: saved_view,
     BulkJob: bulk_job,
+    DuplicatePair: pair,
     WebhookEndpoint: endpoint,
     WebhookDelivery: told,
     Task: task,

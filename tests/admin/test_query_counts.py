@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.crypto import get_random_string
 
+from contacts.duplicates.models import DuplicatePair
 from contacts.models import Contact, Segment
 from customfields.models import CustomField
 from desk import services as desk
@@ -60,6 +61,7 @@ LISTS = {
     "Delivery": 4,  # + connections, and those of the filter
     "SavedView": 2,
     "BulkJob": 2,
+    "DuplicatePair": 6,  # + how far the search is (3), what was left out
     "WebhookEndpoint": 2,
     "WebhookDelivery": 3,  # + endpoints for the filter
     "Task": 4,  # + contacts, the staff for the filter
@@ -92,6 +94,7 @@ def fill(organisation: Organisation, model: Any, number: int) -> None:
             Delivery,
             SavedView,
             BulkJob,
+            DuplicatePair,
             WebhookEndpoint,
             WebhookDelivery,
             Workflow,
