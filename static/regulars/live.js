@@ -106,16 +106,23 @@
         first?.focus();
     }
 
+    /** The token that the server takes now: it is another one when somebody signed in again. */
+    function token() {
+        return /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1];
+    }
+
+    /** What the page says of something that went wrong. */
+    const said = (name) => document.querySelector("[data-rg-live]")?.dataset[name] ?? "…";
+
     async function post(form, submitter) {
         const body = new FormData(form, submitter);
+        if (token()) body.set("csrfmiddlewaretoken", token());
         const buttons = [...form.querySelectorAll("button")];
         for (const button of buttons) button.disabled = true;
         try {
             return await fetch(form.action, { method: "POST", headers: HEADERS, body });
         } catch {
-            // Nothing that was typed is lost.
-            const live = document.querySelector("[data-rg-live]");
-            complain(form, { "": [live?.dataset.rgSilent ?? "…"] });
+            complain(form, { "": [said("rgSilent")] }); // nothing that was typed is lost
             return null;
         } finally {
             for (const button of buttons) button.disabled = false;
@@ -126,8 +133,12 @@
         clear(form);
         const answer = await post(form, submitter);
         if (!answer) return;
-        if (!answer.ok || answer.redirected) {
-            form.submit(); // the page says it: signed out, not allowed, not there any more
+        if (answer.redirected) {
+            complain(form, { "": [said("rgSignedOut")] });
+            return;
+        }
+        if (!answer.ok) {
+            form.submit(); // the page says it: not allowed, not there any more
             return;
         }
         const { done, errors: wrong } = await answer.json();

@@ -133,6 +133,21 @@ def test_tasks_activities_and_tags_are_written_without_leaving_the_page(
 
 
 @pytest.mark.usefixtures("complaints")
+def test_what_was_typed_survives_being_signed_out(
+    tab: Page, live_server: LiveServer, seaview: Organisation, jane: Contact
+) -> None:
+    sign_in(tab, live_server)
+    open_page(tab, live_server, jane)
+    tab.get_by_label("Note", exact=True).fill("Likes tea.")
+    tab.context.clear_cookies(name="sessionid")
+    tab.get_by_role("button", name="Add the note").click()
+    expect(tab.get_by_text("You are signed out.")).to_be_visible()
+    sign_in(tab.context.new_page(), live_server)
+    tab.get_by_role("button", name="Add the note").click()
+    expect(tab.locator("#timeline .rg-entry-note")).to_contain_text("Likes tea.")
+
+
+@pytest.mark.usefixtures("complaints")
 def test_the_past_comes_as_one_scrolls_and_the_form_is_a_tab_away(
     tab: Page, live_server: LiveServer, seaview: Organisation, jane: Contact
 ) -> None:
