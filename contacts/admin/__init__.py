@@ -3,6 +3,6 @@
 Other apps add their share of a contact's pages through `contacts.admin.panels`.
 """
 
-from contacts.admin import contacts, duplicates, invites, permissions, segments, tags
+from contacts.admin import alike, contacts, duplicates, invites, permissions, segments, tags
 
-__all__ = ["contacts", "duplicates", "invites", "permissions", "segments", "tags"]
+__all__ = ["alike", "contacts", "duplicates", "invites", "permissions", "segments", "tags"]

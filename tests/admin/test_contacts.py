@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from contacts import breakdown, services
+from contacts.duplicates.models import DuplicatePair
 from contacts.models import Contact, Tag
 from organisations import roles
 from organisations.models import Organisation
@@ -423,6 +424,18 @@ def test_the_first_visit_is_told(owner: Client, organisation: Organisation) -> N
     figures = owner.get(page("change", contact.pk)).context["figures"]
     told = {figure.label: figure.value for figure in figures}
     assert (told["First visit"], told["Last visit"]) == ("5 Mar 2024", "5 Mar 2026")
+
+
+def test_who_it_may_be_the_same_as_is_told(owner: Client, organisation: Organisation) -> None:
+    contact = rows.contact(organisation, name="Jane Hull")
+    other = rows.contact(organisation, name="Jane Hul")
+    pair = DuplicatePair.objects.create(
+        organisation=organisation, first=contact, second=other, score=90
+    )
+    for one, told in ((contact, "Jane Hul<"), (other, "Jane Hull<")):
+        (part,) = owner.get(page("change", one.pk)).context["now"]
+        assert told in part
+        assert reverse("admin:contacts_duplicatepair_change", args=[pair.pk]) in part
 
 
 # Why these totals

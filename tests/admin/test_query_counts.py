@@ -182,12 +182,13 @@ def test_a_contacts_page_costs_the_same_for_much_history(
         # as rows and as choices; permissions.
         # The page: the contact (to follow a merge); tags; money of other currencies; credit; the
         # first visit; permissions; ids elsewhere; stays, tables and tee times to come; open tasks,
-        # pinned notes; types of activity and colleagues to choose from; merges.
+        # pinned notes; types of activity and colleagues to choose from; merges;
+        # who it may be the same as.
         # The timeline: activities, notes and whom they name, tasks, messages, credit, runs; what
         # was merged in, four tables of changes and what is needed to say them.
-        address: 38,
+        address: 39,
         url(Contact, "timeline", contact.pk): 14,
-        url(Contact, "live", contact.pk): 26,
+        url(Contact, "live", contact.pk): 27,
     }
     before = {page: queries(owner, page) for page in pages}
     for page, most in pages.items():

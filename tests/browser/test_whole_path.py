@@ -29,7 +29,7 @@ def test_from_signing_in_to_seeing_what_was_spent(
     expect(tab.get_by_text("Seaview is ready")).to_be_visible()
 
     # A custom field, with options that are dragged into another order.
-    tab.get_by_role("link", name="Define a custom field").click()
+    tab.get_by_role("link", name="Add a custom field").click()
     tab.get_by_label("Label").first.fill("Dietary preference")
     tab.locator("select[name=type]").select_option("Select")
     for index, option in enumerate(("Vegan", "Vegetarian")):
