@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
@@ -16,6 +17,8 @@ from imports.models import Import
 from imports.wizard import looking, services, working
 from imports.wizard.models import FailedRow, Upload
 from organisations.models import Organisation
+from tests.factories import OrganisationFactory, UserFactory
+from tests.imports.conftest import House
 from tests.imports.wizard import check, counts, done, page, start, table, uploaded, work
 
 pytestmark = pytest.mark.django_db
@@ -310,3 +313,29 @@ def test_reasons_are_kept_in_the_readers_language(
     finally:
         looking.look = look
     assert seen == ["fr"]
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_process_imports_in_a_thread_of_its_own(house: House) -> None:
+    organisation = OrganisationFactory()
+    rows = ([f"a{n}@x.com"] for n in range(25_000))
+    one = services.upload(
+        organisation=organisation,
+        user=UserFactory(),
+        kind=Upload.Kind.CONTACTS,
+        file=SimpleUploadedFile("people.csv", table(["E-mail"], *rows)),
+    )
+
+    assert house.run("worker", "--once")[0] == 0
+    one.refresh_from_db()
+    assert one.stage == Stage.COLUMNS
+    services.choose(one=one, choices=one.choices)
+    assert house.run("worker", "--once")[0] == 0
+    one.refresh_from_db()
+    services.start(one=one)
+    assert house.run("worker", "--once")[0] == 0
+
+    # To its end, for nobody told that worker to stop.
+    one.refresh_from_db()
+    assert (one.stage, people(organisation)) == (Stage.DONE, 25_000)
