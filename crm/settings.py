@@ -268,6 +268,7 @@ UNFOLD: dict[str, Any] = {
     "STYLES": ["crm.admin.site.stylesheet", "desk.admin.search.stylesheet"],
     "SCRIPTS": ["crm.admin.site.script", "desk.admin.search.script"],
     "SIDEBAR": {"navigation": "crm.admin.navigation.sidebar"},
+    "ACCOUNT": {"navigation": "crm.admin.navigation.account"},
     "COLORS": {
         "primary": {
             "50": "#effaf6",

@@ -29,7 +29,7 @@ from crm.admin.choices import countries, currencies, timezones
 from crm.admin.forms import ServiceForm, ServiceFormSet
 from crm.admin.unfold import ModelAdmin, action, display
 from crm.api import scopes
-from organisations import roles, services
+from organisations import own_page, roles, services  # noqa: F401 - own_page: its address
 from organisations.middleware import organisation_of
 from organisations.models import ApiKey, Membership, Organisation
 

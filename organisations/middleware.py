@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from crm import actors
-from organisations.models import Membership, Organisation
+from organisations.models import Membership, Organisation, preferences_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -40,8 +40,8 @@ class OrganisationMiddleware:
 
     The session says which organisation; else it is the first that the user belongs to. A superuser
     works in one at a time too, but may be in any. Admin pages show times in the organisation's
-    time zone, and what is written is put down to the user (`crm.actors`). Two queries for someone
-    signed in, none for anybody else.
+    time zone, in the language that the user chose, and what is written is put down to the user
+    (`crm.actors`). Two queries for someone signed in, none for anybody else.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -54,6 +54,7 @@ class OrganisationMiddleware:
         if settings.SESSION_COOKIE_NAME not in request.COOKIES or not request.user.is_authenticated:
             return self.get_response(request)
         enter(staff, request.user)
+        speak(staff, request.user)
         with actors.acting(actors.staff(request.user)):
             return self._in_its_time(staff)
 
@@ -90,6 +91,17 @@ def enter(request: StaffRequest, user: User) -> None:
     active.active_role_id = (
         None if request.organisation is None else roles.get(request.organisation)
     )
+
+
+def speak(request: HttpRequest, user: User) -> None:
+    """Answer in the language that `user` chose; without a choice it stays the browser's.
+
+    Django's LocaleMiddleware, which comes first, sets the language anew for each request.
+    """
+    language = preferences_of(user).language
+    if language:
+        translation.activate(language)
+        request.LANGUAGE_CODE = translation.get_language()
 
 
 def switch(request: HttpRequest, organisation_id: int) -> Organisation | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zoneinfo
 from functools import cache
+from typing import Any
 
 from babel.numbers import list_currencies
 from django.apps import apps
@@ -141,6 +142,36 @@ class Organisation(models.Model):
                     )
                 }
             )
+
+
+def languages() -> list[tuple[str, str]]:
+    """What staff may read. A function, so that a new language needs no migration."""
+    return list(settings.LANGUAGES)
+
+
+class Preferences(models.Model):
+    """What a member of staff chose for themselves, in whichever organisation they work."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="preferences"
+    )
+    language = models.CharField(
+        _("language"), max_length=10, choices=languages, blank=True, default=""
+    )
+
+    class Meta:
+        verbose_name = _("preferences")
+        verbose_name_plural = _("preferences")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.language or '-'}"
+
+
+def preferences_of(user: Any) -> Preferences:
+    """Those of `user`; nothing chosen when there are none. No query for who is signed in."""
+    kept: Preferences | None = getattr(user, "preferences", None)
+    return kept or Preferences(user=user)
 
 
 class TenantModel(models.Model):

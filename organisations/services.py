@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from crm.api import scopes as api_scopes
 from crm.errors import Conflict
 from organisations import roles
-from organisations.models import ApiKey, Membership, Organisation, digest
+from organisations.models import ApiKey, Membership, Organisation, Preferences, digest
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -79,6 +79,20 @@ def set_listening(*, organisation: Organisation | int, owner: str, kinds: Iterab
         Organisation.objects.filter(pk=pk).update(listens_to=listens_to)
     if not isinstance(organisation, int):
         organisation.listens_to = listens_to
+
+
+@transaction.atomic
+def set_preferences(*, user: User, first_name: str, last_name: str, language: str) -> User:
+    """How colleagues read a member of staff's name, and the language that they read themselves:
+    one of `settings.LANGUAGES`, or "" for what the browser asks for. Raises ValidationError by
+    field."""
+    preferences = Preferences(user=user, language=language)
+    preferences.full_clean(exclude=["user"])
+    user.first_name, user.last_name = first_name.strip(), last_name.strip()
+    user.full_clean(exclude=["password"])
+    user.save(update_fields=["first_name", "last_name"])
+    Preferences.objects.update_or_create(user=user, defaults={"language": language})
+    return user
 
 
 @transaction.atomic

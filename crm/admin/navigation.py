@@ -104,3 +104,13 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ]
         groups.append({"title": title, "separator": True, "items": items})
     return groups
+
+
+def account(request: HttpRequest) -> list[dict[str, Any]]:
+    """Unfold's `ACCOUNT.navigation`: under one's own name."""
+    if not request.user.is_authenticated:  # the page to log in asks as well
+        return []
+    links = [{"title": _("Your name and language"), "link": reverse("admin:own_page")}]
+    if request.user.has_usable_password():
+        links.append({"title": _("Change password"), "link": reverse("admin:password_change")})
+    return links
