@@ -16,7 +16,7 @@ from typing import Any
 
 from contacts.identity import fold
 from crm.demo import fields
-from crm.demo.people import BUSINESSES, COUNTRIES, MAIL_DOMAINS, Country
+from crm.demo.people import BRANCHES, BUSINESSES, COUNTRIES, MAIL_DOMAINS, Country
 
 SEED = "harbour"
 
@@ -46,6 +46,9 @@ class Habit(Enum):
 # Of a hundred guests, in the order of `Habit`: many come once, a few are the regulars.
 SHARES = (40, 21, 10, 6, 8, 6, 4, 3, 2)
 
+TWIN_EVERY = 150
+"""One in so many is the guest before, who gave another address: a possible duplicate."""
+
 
 @dataclass
 class Guest:
@@ -63,6 +66,7 @@ def guests(count: int) -> Iterator[Guest]:
     """The first `count` guests. Their e-mail addresses and phone numbers are all different."""
     addresses: Counter[str] = Counter()
     phones: Counter[str] = Counter()
+    before: dict[str, Any] | None = None
     for number in range(1, count + 1):
         random = Random(f"{SEED}-{number}")  # noqa: S311 - stories, not secrets
         habit = random.choices(list(Habit), SHARES)[0]
@@ -71,11 +75,28 @@ def guests(count: int) -> Iterator[Guest]:
             values = _business(random, number)
         else:
             values = _person(random, number, habit, addresses, phones)
+            if number % TWIN_EVERY == 0 and before is not None:
+                _become(values, before, random, addresses)
+            before = values
             values["customFields"] = fields.for_person(
                 random, number, member=member, regular=habit.regular, stays=habit.stays
             )
         values["tags"] = _tags(random, habit, member, values)
         yield Guest(number, habit, random, member, values)
+
+
+def _become(
+    values: dict[str, Any], other: dict[str, Any], random: Random, addresses: Counter[str]
+) -> None:
+    """Be the same person, who gave another e-mail address and no number this time."""
+    for name in ("first_name", "last_name", "timezone", "dob", "addresses"):
+        values.pop(name, None)
+        if name in other:
+            values[name] = other[name]
+    values.pop("phone_number", None)
+    values.pop("phone_number_country_code", None)
+    first, last = values["first_name"], values["last_name"]
+    values["email_address"] = _email(random, first, last, addresses)
 
 
 def _person(
@@ -110,10 +131,12 @@ CALLING_CODES = {"GB": "44", "IE": "353", "FR": "33", "DE": "49", "US": "1", "SE
 
 def _business(random: Random, number: int) -> dict[str, Any]:
     name, town = BUSINESSES[number % len(BUSINESSES)]
+    if number > 200:
+        town = BRANCHES[number // len(BUSINESSES) % len(BRANCHES)]
     slug = "".join(c for c in fold(name) if c.isalnum())
     return {
         "kind": "business",
-        "name": name if number <= 200 else f"{name}, {number}",
+        "name": name if number <= 200 else f"{name}, {town}",
         "email_address": f"events.{number}@{slug[:24]}.example.com",
         "addresses": [
             {"type": "Office", "line1": f"{random.randint(1, 90)} Quay Street", "city": town}

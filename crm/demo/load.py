@@ -20,7 +20,7 @@ from contacts import services as contact_services
 from contacts.history.models import ContactChange
 from contacts.models import Contact, ReferralInvite
 from crm.batch import BatchResult
-from crm.demo import fields, house, staff, stories
+from crm.demo import everyday, fields, house, staff, stories
 from crm.demo.guests import SEED, Guest, guests
 from customfields import services as field_services
 from organisations import services as organisation_services
@@ -50,7 +50,7 @@ def load(*, contacts: int, last_day: date, password: str) -> Loaded:
     History is told as history (`backfill`): it starts no workflow and no webhook.
     """
     organisation = organisation_services.create_organisation(name=house.NAME)
-    staff.hire(organisation, password)
+    people = staff.hire(organisation, password)
     for definition in fields.FIELDS:
         field_services.define(organisation=organisation, **definition)
     for name, counts_as_order in OWN_TYPES.items():
@@ -66,6 +66,7 @@ def load(*, contacts: int, last_day: date, password: str) -> Loaded:
     _write_invites(organisation, ids, last_day)
     _date_contacts(organisation, told, ids)
     rfm.recompute(organisation)
+    everyday.fill(organisation, people, last_day)
     return Loaded(
         organisation,
         Contact.objects.for_organisation(organisation).count(),

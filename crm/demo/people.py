@@ -209,3 +209,7 @@ BUSINESSES = (
     ("Marazion Primary School", "Penzance"),
     ("The Tamar Chamber Orchestra", "Plymouth"),
 )
+BRANCHES = (
+    "Exeter", "Plymouth", "Truro", "Bristol", "Bath", "Taunton", "Padstow", "Bude", "Torquay",
+    "Salcombe", "Newquay", "Tavistock", "Cardiff",
+)  # fmt: skip

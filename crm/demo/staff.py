@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 
 from crm.demo import house
 from organisations import roles, services
@@ -16,6 +16,12 @@ LOGINS = {
     "staff@harbour.example": roles.STAFF,
     "reader@harbour.example": roles.READ_ONLY,
 }
+NAMES = {
+    "owner": ("Olivia", "Penrose"),
+    "manager": ("Marcus", "Bell"),
+    "staff": ("Sam", "Trelawny"),
+    "reader": ("Rita", "Cole"),
+}
 
 
 def demo_organisation() -> Organisation | None:
@@ -23,13 +29,20 @@ def demo_organisation() -> Organisation | None:
     return Organisation.objects.filter(name=house.NAME).order_by("pk").first()
 
 
-def hire(organisation: Organisation, password: str) -> None:
-    """Make the logins, all with this password."""
+def hire(organisation: Organisation, password: str) -> dict[str, User]:
+    """Make the logins, all with this password; the staff by the first part of their login."""
+    people = {}
     for email, role in LOGINS.items():
-        services.add_member(
+        membership, _created = services.add_member(
             organisation=organisation, email=email, role=Group.objects.get(name=role)
         )
+        key = email.partition("@")[0]
+        first, last = NAMES[key]
+        people[key] = services.set_preferences(
+            user=membership.user, first_name=first, last_name=last, language=""
+        )
     set_password(password)
+    return people
 
 
 def set_password(password: str) -> None:

@@ -13,12 +13,17 @@ from django.test import Client
 
 from activities.models import Activity
 from contacts import rollups
-from contacts.models import Contact
+from contacts.models import Contact, Segment
 from crm.demo import house, staff, stories
 from crm.demo.guests import guests
 from customfields.models import CustomField, CustomFieldValue
 from customfields.types import TYPES
+from desk.models import Mention, SavedView, Task
+from imports.models import Import
+from integrations.applying import work
+from integrations.models import Delivery
 from organisations.models import Organisation
+from workflows.models import Run
 
 PASSWORD = "a-window-on-the-quay"
 
@@ -64,6 +69,19 @@ def test_nothing_has_happened_after_the_last_day(demo: Organisation) -> None:
     assert newest is not None
     assert newest.happened_at.date() <= date(2026, 3, 31)
     assert newest.happened_at.date() >= date(2026, 3, 1)
+
+
+def test_the_staff_have_been_at_work(demo: Organisation) -> None:
+    """Segments, views, notes, tasks and an import are there; the rest is left to a worker."""
+    for model in (Segment, SavedView, Mention, Import):
+        assert model.objects.for_organisation(demo).exists(), model
+    mine = Task.objects.for_organisation(demo).filter(assignee__username="owner@harbour.example")
+    assert {task.due_on for task in mine} >= {date(2026, 3, 31), date(2026, 4, 1), None}
+    assert Run.objects.for_organisation(demo).filter(status=Run.Status.PENDING).exists()
+    work()
+    deliveries = Delivery.objects.for_organisation(demo)
+    assert deliveries.filter(status=Delivery.Status.APPLIED).count() > 5
+    assert deliveries.filter(status=Delivery.Status.FAILED).count() == 1
 
 
 def test_every_role_can_log_in(demo: Organisation) -> None:

@@ -92,7 +92,7 @@ class Command(BaseCommand):
                 [sys.executable, sys.argv[0], command],
                 start_new_session=True,
                 # Only what goes wrong: the lines below are what one wants to read.
-                env={"LOG_LEVEL": "WARNING", **os.environ},
+                env={"LOG_LEVEL": "ERROR", **os.environ},
             )
             for command in ("serve", "worker")
         ]
