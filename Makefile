@@ -14,8 +14,8 @@ LOCKS := requirements.lock requirements-runtime.lock
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run worker migrate test test-slow check check-style check-types \
-	check-migrations check-deploy check-imports check-openapi check-lock lock bench messages \
-	screenshots
+	check-migrations check-deploy check-imports check-openapi check-lock lock bench bench-quick \
+	messages screenshots
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -78,7 +78,10 @@ screenshots: setup ## Take the pictures of the README and docs/ anew; ARGS="cont
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 bench: setup ## Measure speed against floors of the same run (benchmarks/README.md)
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks --size large $(ARGS)
+
+bench-quick: setup ## The same on a twentieth of the data
+	$(BIN)/python -m benchmarks --size quick $(ARGS)
 
 messages: setup ## Write marked texts into locale/ and compile them (docs/translate.md)
 	@$(MANAGE) messages

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -166,21 +166,11 @@ def copy(
     """
     from django.db import connection
 
-    given = set(columns) | {"id"}
-    rest = [field for field in model._meta.concrete_fields if field.attname not in given]
-    moment = _written(LAST_DAY)
-    constant = []
-    for field in rest:
-        value = same.get(field.name, field.get_default())
-        if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
-            constant.append(moment)
-        else:
-            value = getattr(value, "pk", value)
-            constant.append(field.get_db_prep_save(value, connection))
+    rest = defaults(model, {*columns, "id"}, **same)
     quote = connection.ops.quote_name
-    names = ", ".join([*map(quote, columns), *(quote(str(field.column)) for field in rest)])
+    names = ", ".join(map(quote, [*columns, *rest]))
     table = quote(model._meta.db_table)
-    tail = tuple(constant)
+    tail = tuple(rest.values())
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as pipe:
@@ -194,6 +184,24 @@ def copy(
                 ((*row, *tail) for row in rows),
             )
             cursor.connection.commit()
+
+
+def defaults(model: type[Model], given: Collection[str], **same: Any) -> dict[str, Any]:
+    """The value of each column that is not given, as the database takes it: `same` by field, else
+    what the model's field has by default."""
+    from django.db import connection
+
+    constant = {}
+    for field in model._meta.concrete_fields:
+        if field.attname in given:
+            continue
+        value = same.get(field.name, field.get_default())
+        if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
+            constant[str(field.column)] = _written(LAST_DAY)
+        else:
+            value = getattr(value, "pk", value)
+            constant[str(field.column)] = field.get_db_prep_save(value, connection)
+    return constant
 
 
 def _details(organisation: Organisation, first: int, people: int) -> None:

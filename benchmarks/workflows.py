@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,6 +13,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
+from benchmarks.measuring import Row, Sizes, against, race, rate
 from contacts import services as contact_services
 from contacts.models import Contact
 from organisations.models import Organisation
@@ -24,8 +23,10 @@ from workflows.models import Event, Run, StepExecution, Workflow
 
 ALWAYS = {"id": "all", "type": "condition", "conditions": {"all": []}}
 NEVER = {"all": [{"field": "contact.totalOrders", "operator": "gte", "value": 10**6}]}
-POSTS = 400
-TURNS = 5
+MOST_RUNS = 10_000
+POSTS = 40
+POSTS_TURNS = 2
+REQUESTS = "requests/s"
 
 
 def _organisation(people: int) -> tuple[Organisation, list[int]]:
@@ -87,59 +88,75 @@ def _engine() -> None:
         pass
 
 
-def runs(rows: int) -> None:
-    """Runs that do nothing, against claiming and finishing bare rows. By turns, because a busy
-    machine is not equally busy all the time."""
+def workflows(sizes: Sizes) -> list[Row]:
+    """What the worker does, and what it costs whoever posts."""
+    return [*runs(sizes), *posting(sizes)]
+
+
+def runs(sizes: Sizes) -> list[Row]:
+    """Runs that do nothing, against claiming and finishing bare rows."""
     organisation, people = _organisation(1000)
     empty, asking = _workflow(organisation), _workflow(organisation, ALWAYS)
-    contenders: tuple[tuple[str, Workflow, int, Callable[[], None]], ...] = (
-        (f"floor: {engine.BATCH} bare rows at a time", empty, rows, partial(_bare, engine.BATCH)),
-        ("floor: bare rows, one by one", empty, min(rows, 1000), partial(_bare, 1)),
-        ("the engine, no steps", empty, rows, _engine),
-        ("the engine, one condition", asking, rows, _engine),
+    count = min(sizes.rows // 5, MOST_RUNS)
+
+    def timed(workflow: Workflow, work: Callable[[], None]) -> float:
+        _due(workflow, people, count)
+        found = rate(count, work)
+        unfinished = Run.objects.across_organisations().exclude(status="completed")
+        assert not unfinished.exists()
+        return found
+
+    rates = race(
+        {
+            "floor": lambda _turn: timed(empty, partial(_bare, engine.BATCH)),
+            "ours": lambda _turn: timed(empty, _engine),
+            "asking": lambda _turn: timed(asking, _engine),
+        },
+        sizes.turns,
     )
-    rates: dict[str, list[float]] = {}
-    for _turn in range(TURNS):
-        for name, workflow, count, work in contenders:
-            _due(workflow, people, count)
-            rates.setdefault(name, []).append(count / _seconds(work))
-            unfinished = Run.objects.across_organisations().exclude(status="completed")
-            assert not unfinished.exists()
-    found = {name: statistics.median(some) for name, some in rates.items()}
-    batched, alone, *_ours = found.values()
-    for name, one in found.items():
-        print(f"  {name:<34} {one:>8,.0f} runs/s  {one / batched:>6.2f} {one / alone:>6.2f}")
+    return [
+        against(
+            "worker, runs without steps",
+            rates["ours"],
+            rates["floor"],
+            unit="runs/s",
+            goal=0.3,
+            note=f"the floor claims and finishes {engine.BATCH} bare rows at a time",
+        ),
+        against("worker, runs with one condition", rates["asking"], rates["floor"], unit="runs/s"),
+    ]
 
 
-def posting() -> None:
+def posting(sizes: Sizes) -> list[Row]:
     """`POST /activities` with 50 Active workflows that hear of it and do not match."""
     settings.API_RATE_LIMIT = "1000000/s"
+    settings.ALLOWED_HOSTS = ["testserver"]
     organisation, people = _organisation(100)
     quiet, quiet_people = _organisation(100)
     for _number in range(50):
         _workflow(organisation, conditions=NEVER)
-    clients = [
-        Client(headers={"x-api-key": create_api_key(organisation=one, name="bench")[1]})
-        for one in (organisation, quiet)
+
+    def poster(one: Organisation, ids: list[int]) -> Callable[[int], float]:
+        client = Client(headers={"x-api-key": create_api_key(organisation=one, name="bench")[1]})
+        return lambda _turn: rate(POSTS, lambda: [_post(client, pk) for pk in ids[:POSTS]])
+
+    rates = race(
+        {"unheard": poster(quiet, quiet_people), "heard": poster(organisation, people)},
+        POSTS_TURNS * sizes.turns,
+    )
+    heard = Event.objects.for_organisation(organisation).count()
+    assert heard == POSTS * POSTS_TURNS * sizes.turns, heard
+    return [
+        against(
+            "POST /activities, 50 workflows that do not match, against none",
+            rates["heard"],
+            rates["unheard"],
+            unit=REQUESTS,
+            goal=1.2,
+            at_most=True,
+        ),
+        Row("worker, asking 50 workflows", rate(heard, _match), None, None, None, None, "events/s"),
     ]
-    times: list[list[float]] = [[], []]
-    # By turns, so that whatever else the machine does hits both alike.
-    for number in range(POSTS):
-        for which, its_people in enumerate((people, quiet_people)):
-            body = {
-                "contact": its_people[number % 100],
-                "type": "Purchase",
-                "source": "bench",
-                "happenedAt": "2026-04-07T14:30:00+00:00",
-                "spend": 100,
-            }
-            times[which].append(_seconds(partial(_post, clients[which], body)))
-    heard, unheard = map(statistics.median, times)
-    assert Event.objects.across_organisations().count() == POSTS
-    asked = _seconds(_match)
-    print(f"  POST /activities, no workflow      {unheard * 1000:>8.2f} ms")
-    print(f"  POST /activities, 50 do not match  {heard * 1000:>8.2f} ms  {heard / unheard:>14.2f}")
-    print(f"  asking 50 workflows                {POSTS / asked:>8,.0f} events/s")
 
 
 def _match() -> None:
@@ -147,12 +164,13 @@ def _match() -> None:
         pass
 
 
-def _post(client: Client, body: dict[str, Any]) -> None:
+def _post(client: Client, contact: int) -> None:
+    body = {
+        "contact": contact,
+        "type": "Purchase",
+        "source": "bench",
+        "happenedAt": "2026-04-07T14:30:00+00:00",
+        "spend": 100,
+    }
     response = client.post("/api/activities", body, content_type="application/json")
     assert response.status_code == 201, response.content
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
