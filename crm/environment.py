@@ -184,12 +184,15 @@ class Environment:
             "EMAIL_TIMEOUT": 15,
         }
 
-    def database(self, name: str, default: Path) -> dict[str, Any]:
-        """Django's description of the database that a URL names; SQLite in `default` when unset.
+    def database(self, name: str, default: Path | None) -> dict[str, Any]:
+        """Django's description of the database that a URL names. When unset SQLite in `default`,
+        or nothing.
 
         The URL is never repeated in an error: it may hold a password.
         """
         value = self.given(name)
+        if value is None and default is None:
+            return {}
         if value is None:
             return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(default)}
         scheme = value.partition("://")[0]

@@ -145,8 +145,22 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.database("DATABASE_URL", BASE_DIR / "regulars.sqlite3")
 }
-DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if replica := env.database("READ_REPLICA_URL", None):
+    # Lists and exports are read there; see crm.replicas.
+    if any("sqlite" in one["ENGINE"] for one in (DATABASES["default"], replica)):
+        raise ImproperlyConfigured(
+            "READ_REPLICA_URL names a replica of PostgreSQL. Set DATABASE_URL to the primary, "
+            "postgres://user:password@host:5432/name, or leave READ_REPLICA_URL out."
+        )
+    DATABASES["replica"] = {**replica, "TEST": {"MIRROR": "default"}}
+    DATABASE_ROUTERS = ["crm.replicas.Router"]
+DATABASE_POOL = env.number("DATABASE_POOL", 0, minimum=0, maximum=256)
+for database in DATABASES.values():
+    database.setdefault("CONN_MAX_AGE", 60)
+    database["CONN_HEALTH_CHECKS"] = True
+    if DATABASE_POOL and "postgresql" in database["ENGINE"]:
+        pool = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}
+        database.update(CONN_MAX_AGE=0, OPTIONS={**database.get("OPTIONS", {}), "pool": pool})
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Writers take their turn: IMMEDIATE and a busy timeout, or readers meet "database is locked".
     DATABASES["default"].setdefault("OPTIONS", {}).update(

@@ -62,6 +62,12 @@ def start(**variables: str) -> subprocess.CompletedProcess[str]:
         ({"DATABASE_URL": "postgres://u:p/q@h:5432/d"}, "%2F"),
         ({"DATABASE_URL": "postgres://u:p@h/"}, "names no database"),
         ({"DATABASE_URL": "sqlite:////nowhere/at/all.sqlite3"}, "not a directory"),
+        ({"READ_REPLICA_URL": "postgres://u:p@replica/d"}, "leave READ_REPLICA_URL out"),
+        (
+            {"DATABASE_URL": "postgres://u:p@h/d", "READ_REPLICA_URL": "sqlite:////tmp/d.sqlite3"},
+            "names a replica of PostgreSQL",
+        ),
+        ({"DATABASE_POOL": "some"}, "whole number from 0 to 256"),
         ({"PORT": "http"}, "whole number from 1 to 65535"),
         ({"PORT": "70000"}, "whole number from 1 to 65535"),
         ({"WEB_WORKERS": "0"}, "whole number from 1 to 256"),

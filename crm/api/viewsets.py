@@ -33,6 +33,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
+from crm import replicas
 from crm.api import json, pagination
 from crm.api.errors import BadQuery, PreconditionFailed, violations
 from crm.api.filters import FilterSet
@@ -123,7 +124,7 @@ class OrganisationViewSet(ApiView, GenericViewSet[Row]):
         return [serializer.to_representation(row) for row in rows]
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self.paged(self.get_queryset())
+        return replicas.read(lambda: self.paged(self.get_queryset()))
 
     def paged(self, rows: QuerySet[Row]) -> Response:
         """A page of `rows` after filters and order, as the query parameters say."""

@@ -11,6 +11,7 @@ from typing import IO, Any, Protocol
 
 from django.db.models import QuerySet
 
+from crm import replicas
 from imports.exports.columns import Column
 from imports.files.source import Cell
 from imports.files.writing import XLSX_MAX_ROWS, TooLarge, writer_for
@@ -59,7 +60,7 @@ def export(
     writer = writer_for(format, stream, _headers(plan), bom=bom)
     rows = 0
     try:
-        for chunk in plan.chunks():
+        for chunk in replicas.read_chunks(plan.chunks()):
             writer.write(_cells(plan.columns, chunk))
             rows += len(chunk)
             if progress is not None:
@@ -77,7 +78,7 @@ def streamed(plan: Plan, *, format: str, bom: bool = False) -> Iterator[bytes]:
     """The same a piece at a time, for a download. Not for workbooks, which come whole."""
     stream = io.BytesIO()
     writer = writer_for(format, stream, _headers(plan), bom=bom)
-    for chunk in plan.chunks():
+    for chunk in replicas.read_chunks(plan.chunks()):
         writer.write(_cells(plan.columns, chunk))
         writer.flush()
         yield stream.getvalue()
