@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
@@ -67,7 +68,7 @@ class Activities(TimelineSource):
         return [self._entry(activity) for activity in found]
 
     def _entry(self, activity: Activity) -> Entry:
-        about = [*_reserved(activity), activity.external_reference or ""]
+        about = [*_reserved(activity), *_told(activity.data), activity.external_reference or ""]
         return Entry(
             at=activity.happened_at,
             kind=self.kind,
@@ -82,6 +83,26 @@ class Activities(TimelineSource):
 
 
 timeline.register(Activities())
+
+_TELLING = ("property", "restaurant", "venue", "place", "revenueCentre", "items", "offer", "tier")
+"""Keys of an activity's data that say where it was and what it was about."""
+_MOST_ITEMS = 5
+_MOST_TEXT = 80
+
+
+def _told(data: dict[str, Any]) -> Iterator[str]:
+    """What the data tells people; what else is in it stands on the activity's page."""
+    for key in _TELLING:
+        value = data.get(key)
+        texts = [_called(one) for one in (value if isinstance(value, list) else [value])]
+        named = [text for text in texts if text][:_MOST_ITEMS]
+        yield Truncator(", ".join(named)).chars(_MOST_TEXT)
+
+
+def _called(item: Any) -> str:
+    """An item by its name: a text, or an object that has one."""
+    name = item.get("name") or item.get("title") if isinstance(item, dict) else item
+    return name if isinstance(name, str) else ""
 
 
 def _reserved(activity: Activity) -> Iterator[str]:

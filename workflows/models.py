@@ -358,6 +358,16 @@ class Alert(TenantModel):
             ),
         ]
 
+    @property
+    def title(self) -> str:
+        """The first line of its text."""
+        return self.text.partition("\n")[0]
+
+    @property
+    def rest(self) -> str:
+        """What stands below it; may be empty."""
+        return self.text.partition("\n")[2].strip()
+
     def __str__(self) -> str:
         return self.text
 

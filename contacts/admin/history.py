@@ -160,6 +160,8 @@ def shown(name: str, value: Any) -> str:
         return date_format(datetime.date.fromisoformat(value))
     if name == "kind":
         return str(Contact.Kind(value).label)
+    if value in ("true", "false"):  # as a yes-or-no field keeps it
+        return _("Yes") if value == "true" else _("No")
     return str(value)
 
 

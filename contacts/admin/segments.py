@@ -27,7 +27,7 @@ from crm.errors import Conflict
 from organisations.middleware import organisation_of
 from organisations.models import Organisation
 
-TOLD = ("contacts_link", "coloured_status", "refreshed_at")
+TOLD = ("contacts_link", "status_now", "refreshed_at")
 
 
 class SegmentForm(ServiceForm):
@@ -60,6 +60,10 @@ class SegmentAdmin(OrganisationAdmin):
     )
     def coloured_status(self, obj: Segment) -> tuple[str, Any]:
         return obj.status, obj.status_label
+
+    @display(description=gettext_lazy("status"))
+    def status_now(self, obj: Segment) -> str:
+        return str(obj.status_label)
 
     @display(description=gettext_lazy("rule"))
     def in_words(self, obj: Segment) -> str:

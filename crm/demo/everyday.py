@@ -174,7 +174,7 @@ def _begin_workflows(day: Everyday) -> None:
         if name in ACTIVE:
             workflows.set_status(workflow=workflow, status=Workflow.Status.ACTIVE)
     gold = workflows.create(organisation=day.organisation, status=Workflow.Status.ACTIVE, **GOLD)
-    for contact in day.regulars[3:9]:
+    for contact in day.regulars[3:6]:
         workflows.start(workflow=gold, contact=contact)
 
 

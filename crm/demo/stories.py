@@ -106,7 +106,7 @@ class Story:
         kind = random.choices(list(hotel.rates), [5, 4, 2, 1][: len(hotel.rates)])[0]
         total = round(hotel.rates[kind] * nights * random.uniform(0.85, 1.25), -2)
         lead = timedelta(days=random.randint(1, 75), hours=random.randint(0, 9))
-        booked_at = min(at(arrival, 10, random.randint(0, 59)) - lead, at(self.calendars.last, 9))
+        booked_at = at(min(arrival, self.calendars.last), 10, random.randint(0, 59)) - lead
         channel = random.choice(house.CHANNELS)
         cancelled = not arriving and random.random() < 0.06
         reference = f"HC-{self.guest.number:05}-{self._told + 1:03}"

@@ -216,3 +216,10 @@ def test_only_own_contacts_are_checked(
         assert page.status_code == 200
         assert "verdict" not in page.context
         assert page.context["form"].errors
+
+
+def test_its_page_says_in_words_how_it_stands(owner: Client, organisation: Organisation) -> None:
+    segment = rows.segment(organisation)
+    page = owner.get(reverse("admin:contacts_segment_change", args=[segment.pk])).content.decode()
+    assert "Status." not in page
+    assert str(segment.status_label) in page

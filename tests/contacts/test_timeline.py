@@ -81,3 +81,22 @@ def test_pages_skip_nothing_and_repeat_nothing(
 def test_what_is_no_place_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         Cursor.read(text)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"restaurant": "The Lobster Shed", "covers": 2}, "The Lobster Shed · SO-1"),
+        ({"items": ["Linen robe", "Candle"]}, "Linen robe, Candle · SO-1"),
+        ({"items": [{"name": "Soup"}, {"title": "Tart"}, {"sku": "1"}, 7]}, "Soup, Tart · SO-1"),
+        ({"offer": "x" * 100}, f"{'x' * 79}… · SO-1"),
+        ({"place": None, "note": "secret"}, "SO-1"),
+    ],
+)
+def test_an_activity_says_where_it_was_and_what_of(
+    data: dict[str, Any], told: str, request_of: Any, organisation: Organisation
+) -> None:
+    contact = rows.contact(organisation)
+    rows.activity(organisation, contact=contact, data=data, external_reference="SO-1")
+    entries, _next = timeline.page(request_of, contact, before=None, limit=5)
+    assert told in [entry.detail for entry in entries if entry.kind == "activity"]
