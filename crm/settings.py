@@ -106,6 +106,7 @@ MIDDLEWARE = [
     "crm.health.health",
     "crm.proxies.client_address",
     "django.middleware.security.SecurityMiddleware",
+    "integrations.door.door",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "crm.api.middleware.ApiMiddleware",

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -75,9 +75,13 @@ class Sealed:
     def __init__(self, text: str) -> None:
         self.text = text
 
-    def open(self) -> Any:
-        """Raises Unreadable."""
+    @cached_property
+    def _value(self) -> Any:
         return decrypt(self.text)
+
+    def open(self) -> Any:
+        """Raises Unreadable. The same object each time: whoever changes it takes a copy."""
+        return self._value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sealed) and self.text == other.text

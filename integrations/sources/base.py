@@ -91,13 +91,21 @@ def parse(text: bytes | str) -> Any:
     except (ValueError, ArithmeticError, RecursionError) as error:
         reason = _("nested too deeply") if isinstance(error, RecursionError) else str(error)[:200]
         raise NotUnderstood(_("The body is not JSON: %(reason)s.") % {"reason": reason}) from None
-    if _depth(value) > MAX_DEPTH:
+    if _opens(text) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise NotUnderstood(_("The body is nested too deeply."))
     return value
 
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is no number")
+
+
+def _opens(text: bytes | str) -> int:
+    """How many objects and lists there are at most: no value is nested more deeply."""
+    if isinstance(text, str):
+        return text.count("{") + text.count("[")
+    # One of two or four bytes a character has the same byte in it.
+    return text.count(b"{") + text.count(b"[")
 
 
 def _depth(value: Any) -> int:
@@ -152,7 +160,11 @@ def _storable(value: Any) -> Any:
 def without(value: Any, names: frozenset[str]) -> Any:
     """A JSON value without these keys, however deep they stand."""
     if isinstance(value, dict):
-        return {key: without(inner, names) for key, inner in value.items() if key not in names}
+        return {
+            key: without(inner, names) if isinstance(inner, dict | list) else inner
+            for key, inner in value.items()
+            if key not in names
+        }
     if isinstance(value, list):
         return [without(inner, names) for inner in value]
     return value

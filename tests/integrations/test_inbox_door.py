@@ -173,6 +173,71 @@ def test_a_changed_address_is_the_only_one(shop: Shop) -> None:
     assert Client().post(former, VECTOR, content_type="application/json").status_code == 404
 
 
+# A connection that this process has taken deliveries for, and that another process changes
+
+
+def test_a_secret_changed_elsewhere_counts_at_once(shop: Shop) -> None:
+    assert shop.post("orders/create", VECTOR).status_code == 200
+
+    services.change(connection=shop.connection, credentials={"secret": "a-new-secret"})
+    services.change(connection=shop.connection, credentials={"previous_secret": None})
+
+    assert shop.post("orders/create", VECTOR).status_code == 401
+    assert shop.post("orders/create", VECTOR, secret="a-new-secret").status_code == 200
+    assert shop.deliveries().exclude(status="refused").count() == 2
+
+
+def test_an_address_changed_elsewhere_is_unknown_at_once(shop: Shop) -> None:
+    assert shop.post("orders/create", VECTOR).status_code == 200
+
+    services.change_address(connection=shop.connection)
+
+    assert shop.post("orders/create", VECTOR).status_code == 404
+    assert shop.deliveries().count() == 1
+
+
+def test_a_shop_disconnected_elsewhere_is_unknown_at_once(shop: Shop) -> None:
+    assert shop.post("orders/create", VECTOR).status_code == 200
+
+    services.disconnect(connection=shop.connection)
+
+    assert shop.post("orders/create", VECTOR).status_code == 404
+    assert not shop.deliveries().exists()
+
+
+def test_what_comes_twice_to_a_changed_connection_is_one(shop: Shop) -> None:
+    assert shop.post("orders/create", VECTOR, webhook_id="one").status_code == 200
+    services.change(connection=shop.connection, credentials={"access_token": "x"})
+
+    for webhook in ("one", "two", "two"):
+        assert shop.post("orders/create", VECTOR, webhook_id=webhook).status_code == 200
+    assert shop.deliveries().count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs a server that goes away")
+def test_a_lost_connection_to_the_database_loses_no_delivery(shop: Shop) -> None:
+    assert shop.post("orders/create", VECTOR).status_code == 200
+    connection.connection.close()
+
+    assert shop.post("orders/create", VECTOR).status_code == 200
+    assert shop.deliveries().count() == 2
+
+
+def test_deliveries_are_stored_in_the_language_of_the_installation(shop: Shop) -> None:
+    answer = shop.post("orders/create", VECTOR, headers={"accept-language": "fr"})
+
+    assert (answer.status_code, answer["Content-Length"]) == (200, "0")
+    assert shop.deliveries().get().verdict == "signed"
+    refused = shop.post("orders/create", VECTOR, secret="x", headers={"accept-language": "fr"})
+    assert refused.json()["detail"] == "The signature is wrong."
+
+
+def test_a_host_that_is_not_ours_is_refused(shop: Shop) -> None:
+    assert shop.post("orders/create", VECTOR, headers={"host": "elsewhere"}).status_code == 400
+    assert not shop.deliveries().exists()
+
+
 # Once
 
 
@@ -312,7 +377,13 @@ def test_an_answer_costs_few_statements(
 ) -> None:
     # The connection; the insert.
     with django_assert_num_queries(2):
-        shop.post("orders/paid", shopify.order())
+        shop.post("orders/paid", shopify.order(), webhook_id="first")
+    # The insert, which sees to it that the connection is still the same.
+    with django_assert_num_queries(1):
+        shop.post("orders/paid", shopify.order(), webhook_id="second")
+    # Nothing is inserted; then as at first.
+    with django_assert_num_queries(3):
+        shop.post("orders/paid", shopify.order(), webhook_id="second")
 
 
 @time_machine.travel(datetime(2026, 11, 25, 10, 30, tzinfo=UTC))
