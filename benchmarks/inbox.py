@@ -385,11 +385,16 @@ def _environment(port: int) -> dict[str, str]:
 
 @contextmanager
 def running(command: str, port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`manage.py` with this command, until the end of the block."""
+    """`manage.py` with this command, until the end of the block: in a session of its own, as a
+    supervisor starts it, because Linux shares out a processor by session."""
     manage = settings.BASE_DIR / "manage.py"
     with (folder / f"{command}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, str(manage), command], env=_environment(port), stdout=log, stderr=log
+            [sys.executable, str(manage), command],
+            env=_environment(port),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         try:
             yield process
@@ -496,11 +501,12 @@ def inbox(seconds: int) -> None:
         _warm_up(port, connection)
         with running("worker", port, Path(name)) as worker:
             _drain()
-            before = cpu(server), cpu(worker)
+            before = cpu(server), cpu(worker), time.process_time()
             with Backlog(max(1, seconds / 10)) as backlog:
                 answers = asyncio.run(load(port, beside, RATE))
                 drained = _drain()
             door, share = cpu(server) - before[0], cpu(worker) - before[1]
+            sender = time.process_time() - before[2]
         without = asyncio.run(load(port, alone, RATE))
         waiting = _unapplied()
         with running("worker", port, Path(name)):
@@ -519,7 +525,7 @@ def inbox(seconds: int) -> None:
         figures = " ".join(f"{some.quantile(share):>7.1f}" for share in (0.5, 0.99, 1))
         print(f"  answers, {title:<20} {figures} ms (median, 99th, longest); goal 200 at the 99th")
     print(f"  sender late by at most               {answers.lateness * 1000:>7.1f} ms")
-    for title, used in (("door", door), ("worker", share)):
+    for title, used in (("door", door), ("worker", share), ("sender", sender)):
         each = used / len(beside) * 1000
         print(f"  processor time, {title:<20} {each:>7.2f} ms, {1000 / each:,.0f} a second a core")
     print(f"  sent again after a broken connection {answers.resent + without.resent:>7}")
