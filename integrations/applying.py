@@ -370,6 +370,9 @@ def _store(desks: Sequence[Desk], memory: Memory) -> None:
     alike: defaultdict[tuple[Any, ...], list[Delivery]] = defaultdict(list)
     for desk in told:
         assert desk.delivery is not None
+        if desk.unfinished:
+            _go_on(desk.delivery, desk.notes)
+            continue
         became = Status.APPLIED if desk.did_anything else Status.IGNORED
         alike[became, *desk.notes].append(desk.delivery)
     for (status, *notes), deliveries in alike.items():
@@ -384,6 +387,21 @@ def _store(desks: Sequence[Desk], memory: Memory) -> None:
         )
         if changed != len(deliveries):
             raise _LeaseLost
+
+
+def _go_on(delivery: Delivery, notes: Sequence[str]) -> None:
+    """In the transaction of a part of what a delivery asks for: the next one is due at once."""
+    mine = _finish(
+        [delivery],
+        status=Status.RECEIVED,
+        notes=notes,
+        error="",
+        due_at=timezone.now(),
+        waits_for=None,
+        attempts=0,
+    )
+    if not mine:
+        raise _LeaseLost
 
 
 def wake(connection: Connection, came: Collection[str]) -> None:
@@ -446,7 +464,8 @@ def _finish(deliveries: Sequence[Delivery], **values: object) -> int:
     first = deliveries[0]
     rows = Delivery.objects.for_organisation(first.organisation_id)
     mine = rows.filter(pk__in=[one.pk for one in deliveries], lease=first.lease)
-    return mine.update(**values, lease=None, leased_until=None, attempts=F("attempts") + 1)
+    counted = {"attempts": F("attempts") + 1, **values}
+    return mine.update(**counted, lease=None, leased_until=None)
 
 
 def _wait(delivery: Delivery, waits: NotYet) -> None:

@@ -493,9 +493,9 @@ class Redacted(Change):
         return bool(told and known) and fold(str(told).strip()) != fold(str(known))
 
 
-def erase(desk: Desk, contact: Contact) -> bool:
+def erase(desk: Desk, contact: Contact, *, quietly: bool = False) -> bool:
     """Erase what a connection told of a contact, and all of one who is known through it alone;
-    whether that was all.
+    whether that was all. It is noted, unless it is done `quietly`.
 
     A redacted contact keeps its ids, by which late news of it is known and dropped. Another one's
     mean nobody any more.
@@ -505,16 +505,15 @@ def erase(desk: Desk, contact: Contact) -> bool:
         contact.activities.filter(source=desk.connection.namespace).update(data={})
         desk.erase_bodies(contact)
         desk.forget(contact)
-        desk.note(
-            _(
-                "What came from here of contact %(contact)d is erased. The contact is known from "
-                "elsewhere too: decide whether the rest is to be redacted."
-            )
-            % {"contact": contact.pk}
+        note = _(
+            "What came from here of contact %(contact)d is erased. The contact is known from "
+            "elsewhere too: decide whether the rest is to be redacted."
         )
     else:
         services.redact(contact=contact)
-        desk.note(_("Contact %(contact)d is redacted.") % {"contact": contact.pk})
+        note = _("Contact %(contact)d is redacted.")
+    if not quietly:
+        desk.note(note % {"contact": contact.pk})
     return alone
 
 
@@ -575,17 +574,46 @@ class AccountIs(Change):
         desk.arrived(state)
 
 
+ERASED_TOGETHER = 100
+"""Contacts that are erased in one transaction."""
+
+
 @dataclass(frozen=True)
 class AccountErased(Change):
-    """The other system asks that all that came from this account be erased."""
+    """The other system asks that all that came from this account be erased.
+
+    Some contacts at a time, in the order of their ids; the connection is switched off before the
+    first, so that nothing comes to those that are done. How far it has come is in a state of its
+    own, which is written with them: a worker that dies costs those at hand alone.
+    """
 
     always: ClassVar[bool] = True
 
     def apply(self, desk: Desk) -> None:
-        for contact in desk.known_here():
-            erase(desk, contact)
-        desk.forget_credentials()
-        desk.close(_("The account asked for its data to be erased."))
+        state = desk.state("account", "erasure")
+        done = {"last": 0, "redacted": 0, "kept": 0, **state.fields}
+        if not state.fields:
+            desk.close(_("The account asked for its data to be erased."))
+        contacts = desk.known_here().filter(pk__gt=done["last"])[:ERASED_TOGETHER]
+        for contact in contacts:
+            alone = contact.redacted_at is not None or erase(desk, contact, quietly=True)
+            done["redacted" if alone else "kept"] += 1
+            done["last"] = contact.pk
+        desk.unfinished = bool(contacts)
+        desk.note(
+            _(
+                "Redacted: %(redacted)d contacts. Known from elsewhere too: %(kept)d, of whom only "
+                "what came from here is erased; decide whether the rest is to be redacted."
+            )
+            % done
+        )
+        state.fields = done if desk.unfinished else {}
+        desk.keep(state)
+        if not desk.unfinished:
+            desk.arrived(state)
+            desk.forget_credentials()
+            if done["kept"]:
+                desk.tell_staff(desk.notes[-1])
 
 
 @dataclass(frozen=True)

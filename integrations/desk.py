@@ -41,6 +41,9 @@ class Desk:
         self.delivery = delivery
         self.notes: list[str] = []
         self.came: list[str] = []
+        self.unfinished = False
+        """Whether the delivery is to be applied again at once: there is more of it than belongs
+        into one transaction."""
         self._traces: dict[tuple[int, Entry | None], None] = {}
 
     @cached_property

@@ -7,15 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from activities.services import record
 from contacts import services
 from contacts.models import Contact
+from integrations import changes
 from integrations import services as connections
 from integrations.models import ExternalId
 from tests.integrations import shopify
-from tests.integrations.conftest import SHOP, Shop
+from tests.integrations.conftest import SHOP, Shop, work
 from workflows.models import Alert
 
 pytestmark = pytest.mark.django_db
@@ -164,6 +166,51 @@ def test_a_shop_that_asks_for_it_is_forgotten(shop: Shop) -> None:
     assert connection.secrets == {}
     assert connection.status == "disabled"
     assert shop.post("orders/paid", shopify.order()).status_code == 401
+
+
+class Killed(BaseException):
+    """As far as a process sees of `kill -9`."""
+
+
+def test_forgetting_a_shop_goes_on_where_a_worker_died(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "ERASED_TOGETHER", 2)
+    for number in range(5):
+        guest = shopify.order(id=number, customer=None, email=f"guest.{number}@example.com")
+        shop.tell("orders/paid", guest)
+    ours, _new = services.upsert(
+        organisation=shop.organisation, values={"email_address": "ours@example.com"}
+    )
+    erased: list[str] = []
+    redact = services.redact
+
+    def redact_until_killed(*, contact: Contact) -> None:
+        if len(erased) == 3:
+            raise Killed
+        erased.append(str(contact.email_address))
+        redact(contact=contact)
+
+    shop.post("shop/redact", {"shop_id": 954889, "shop_domain": SHOP})
+    with monkeypatch.context() as here:
+        here.setattr(changes.services, "redact", redact_until_killed)
+        with pytest.raises(Killed):
+            work()
+    there = shop.contacts().filter(redacted_at=None)
+    assert there.count() == 4, "the two of the first transaction are done, nothing of the second"
+    assert shop.post("orders/paid", shopify.order(id=9)).status_code == 200
+    assert shop.deliveries().get(topic="shop/redact").due_at is not None
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+        work()
+
+    assert [contact.pk for contact in there] == [ours.pk]
+    shop.connection.refresh_from_db()
+    assert (shop.connection.status, shop.connection.secrets) == ("disabled", {})
+    done = shop.deliveries().get(topic="shop/redact")
+    assert (done.status, done.due_at, done.body) == ("applied", None, "")
+    assert done.notes[-1].startswith("Redacted: 5 contacts. Known from elsewhere too: 0")
+    assert not shop.deliveries().exclude(body="").exists()
 
 
 def test_an_uninstalled_app_stops_the_connection_until_it_is_resumed(shop: Shop) -> None:
