@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -130,6 +131,21 @@ def test_tasks_activities_and_tags_are_written_without_leaving_the_page(
     tab.get_by_role("button", name="Take off VIP").click()
     expect(tab.locator(".rg-tags")).not_to_contain_text("VIP")
     assert stayed(tab)
+
+
+@pytest.mark.usefixtures("complaints")
+def test_a_total_is_explained_down_to_the_activities(
+    tab: Page, live_server: LiveServer, seaview: Organisation, jane: Contact
+) -> None:
+    bought = {"type": "Purchase", "source": "till", "happened_at": timezone.now(), "spend": 4500}
+    record(organisation=seaview, contact=jane.pk, **bought)
+    sign_in(tab, live_server)
+    open_page(tab, live_server, jane)
+    tab.locator(".rg-figures").get_by_role("link", name="£45.00").click()
+    row = tab.get_by_role("row", name=re.compile("^Purchase"))
+    expect(row).to_contain_text("£45.00")
+    row.get_by_role("link", name="Show them").click()
+    expect(tab.locator("#result_list tbody tr")).to_have_count(1)
 
 
 @pytest.mark.usefixtures("complaints")

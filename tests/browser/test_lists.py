@@ -64,3 +64,22 @@ def test_columns_are_chosen_a_view_is_saved_and_many_are_changed_and_put_back(
     expect(tab.get_by_text("2 put back as they were")).to_be_visible()
     tab.goto(f"{live_server.url}/admin/contacts/contact/?cols=cf_visits")
     expect(tab.locator("td.field-cf_visits", has_text="40")).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_what_is_seen_is_kept_as_a_file(
+    tab: Page, live_server: LiveServer, seaview: Organisation
+) -> None:
+    for number in range(3):
+        values = {"email_address": f"guest{number}@example.com", "name": f"Guest {number}"}
+        upsert(organisation=seaview, values=values)
+    sign_in(tab, live_server)
+    tab.goto(f"{live_server.url}/admin/contacts/contact/?q=guest1")
+    tab.get_by_role("row", name="Guest 1").get_by_role("checkbox").check()
+    tab.locator("select[name=action]").select_option("export_chosen")
+    tab.get_by_role("button", name="Run").click()
+    with tab.expect_download() as downloading:
+        tab.get_by_role("button", name="Export").click()
+    lines = downloading.value.path().read_text().splitlines()
+    assert len(lines) == 2
+    assert "guest1@example.com" in lines[1]

@@ -63,3 +63,22 @@ def test_finding_somebody_by_keyboard_and_coming_back(
     expect(options).to_have_count(1)
     box.press("Enter")
     expect(tab).to_have_url(re.compile("/activities/tablereservation/"))
+
+
+@pytest.mark.slow
+def test_part_of_a_number_finds_whose_it_is(
+    tab: Page, live_server: LiveServer, seaview: Organisation
+) -> None:
+    rows.contact(seaview, name="Zoë Penhaligon", phone_number="07700 900123")
+    rows.booking(seaview)  # SECRET-B
+    sign_in(tab, live_server)
+    tab.keyboard.press("Control+k")
+    box = tab.get_by_role("dialog", name="Search").get_by_role("combobox")
+    options = tab.get_by_role("dialog", name="Search").get_by_role("option")
+    for phone in ("900123", "+44 7700 9001", "(07700) 900"):
+        box.fill(phone)
+        expect(options.first).to_contain_text("Zoë Penhaligon")
+    box.fill("SECRET-B")
+    expect(options.first).to_contain_text("SECRET-B")
+    box.press("Enter")
+    expect(tab).to_have_url(re.compile("/(booking|contact)/[0-9]+/change/"))
