@@ -90,6 +90,8 @@ class Fact:
     purchase: str | None = None
     quietly: bool = False
     """It starts nothing when it becomes known only now: it is over already."""
+    formerly: str = ""
+    """The reference that it was recorded under before it had this one: it stays under that."""
 
 
 class Change:
@@ -198,7 +200,7 @@ class ObjectIs(Change):
         state.version = self.version if self.version is not None else state.version
         state.parent, state.counts, state.fields = parent, self.counts, dict(self.parts)
         counts = self.counts and (parent is None or parent.counts)
-        facts = self.facts if contact is not None else ()
+        facts = [_as_recorded(fact, state) for fact in self.facts] if contact is not None else []
         wanted = {(fact.type, fact.reference) for fact in facts}
         for one in state.facts:
             if (one["type"], one["reference"]) not in wanted:
@@ -638,6 +640,13 @@ class NotRead(Change):
 
     def apply(self, desk: Desk) -> None:
         raise ValidationError(self.reason)
+
+
+def _as_recorded(fact: Fact, state: ObjectState) -> Fact:
+    """A fact under the reference under which it is recorded, if it is under its former one."""
+    known = {(one["type"], one["reference"]) for one in state.facts}
+    moved = bool(fact.formerly) and (fact.type, fact.formerly) in known
+    return replace(fact, reference=fact.formerly) if moved else fact
 
 
 def is_older(version: int | None, known: int | None) -> bool:

@@ -48,7 +48,7 @@ class CiscoSpaces(Source):
         }
         if not logins:
             return [Nothing(_("Nobody is named."))]
-        return changes(logins.values())
+        return changes(logins.values(), connection)
 
 
 def _login(event: Mapping[str, Any]) -> Login | None:

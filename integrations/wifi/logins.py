@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,12 +15,15 @@ from integrations.changes import Change, Fact, ObjectIs, OptInIs, Person, Person
 
 if TYPE_CHECKING:
     from integrations.desk import Desk
+    from integrations.models import Connection
 
 LOGIN = "login"
 CONNECTED = "Connected to wifi"
 WIFI = "wifi"
 LONGEST = 80
 """Characters of an id in a reference; a longer one is told by its digest."""
+ROOM = 255
+"""Characters of a reference."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Login:
 
     `guest` is the portal's id of them, `session` its id of the login; without one, the logins of a
     guest at a venue on a day are one. `opt_ins` says by channel whether their agreement stands.
-    `scope` begins the references of what is no login: ids are only unique within an account.
+    `scope` begins the references: ids are only unique within an account.
     """
 
     at: datetime
@@ -44,7 +47,7 @@ class Login:
     type: str = CONNECTED
     spend: int = 0
     currency_code: str | None = None
-    scope: str = WIFI
+    scope: str = ""
 
     def changes(self) -> list[Change]:
         """Who it is, as they say now; what they agree to; and the activity."""
@@ -69,11 +72,13 @@ class Login:
         )
 
     def fact(self) -> Fact:
-        """The activity."""
+        """The activity. Logins had references without the account: what is recorded keeps its."""
         told = {"venue": self.venue, "device": self.device, **self.data}
+        key = self._key()
         return Fact(
             type=self.type,
-            reference=f"{WIFI if self.type == CONNECTED else self.scope}:{self._key()}",
+            reference=f"{self.scope}:{key if len(self.scope) + len(key) < ROOM else _short(key)}",
+            formerly=f"{WIFI}:{key}" if self.type == CONNECTED else "",
             happened_at=self.at,
             spend=self.spend,
             currency_code=self.currency_code,
@@ -130,6 +135,7 @@ def _short(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
-def changes(logins: Iterable[Login]) -> list[Change]:
-    """Those of several logins."""
-    return [change for login in logins for change in login.changes()]
+def changes(logins: Iterable[Login], connection: Connection) -> list[Change]:
+    """Those of several logins at a connection."""
+    scope = connection.namespace
+    return [change for login in logins for change in replace(login, scope=scope).changes()]

@@ -82,7 +82,7 @@ class Mist(Source):
             return [Nothing(_("The topic %(topic)s says nothing to us.") % {"topic": topic or "–"})]
         events = reading.rows(reading.mapping(body).get("events"))
         logins = [login for one in events if (login := _login(one)) is not None]
-        return changes(logins)
+        return changes(logins, connection)
 
 
 def _signature(raw: bytes, algorithm: Callable[..., Any], key: bytes) -> bytes:

@@ -73,7 +73,7 @@ class Stampede(Source):
             address, query = ("" if following == address else following), None
             logins = [_login(one) for one in guests]
             recent = [one for one in logins if one is not None and one.at >= since]
-            yield Page(changes(recent), {"next": address, "seen": seen}, seen)
+            yield Page(changes(recent, connection), {"next": address, "seen": seen}, seen)
 
     def _client(self, connection: Connection) -> Client:
         secrets = connection.secrets

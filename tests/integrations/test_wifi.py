@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from activities.models import Activity
 from contacts.models import Contact
 from integrations import polling, services
 from integrations.models import Connection, Delivery
-from integrations.wifi import paths
+from integrations.wifi import logins, paths
 from tests.integrations.conftest import work
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +75,7 @@ def test_a_login_at_purple(connect: Callable[..., Connection]) -> None:
 
     (activity,) = activities(purple)
     assert (activity.type, activity.source) == ("Connected to wifi", "purple:hotel")
-    assert activity.external_reference == "wifi:991:12:2026-01-05"
+    assert activity.external_reference == "purple:hotel:991:12:2026-01-05"
     assert activity.happened_at == datetime(2026, 1, 5, 10, tzinfo=UTC)
     guest = contact(purple)
     assert (guest.first_name, guest.phone_number_e164) == ("Ann", "+447700900123")
@@ -172,6 +173,32 @@ def test_several_events_in_a_call(mist: Connection) -> None:
     assert activities(mist).count() == 5
 
 
+def test_two_portals_may_have_the_same_ids(connect: Callable[..., Connection]) -> None:
+    hotel, bar = connect("purple", account="hotel"), connect("purple", account="bar")
+
+    tell(hotel, GUEST)
+    tell(bar, GUEST)
+
+    sources = activities(hotel).values_list("source", flat=True)
+    assert [*sources] == ["purple:hotel", "purple:bar"]
+
+
+def test_a_login_of_before_accounts_were_in_references_stays_one(
+    connect: Callable[..., Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purple, former = connect("purple", account="hotel"), "wifi:991:12:2026-01-05"
+    with monkeypatch.context() as before:
+        fact = logins.Login.fact
+        before.setattr(logins.Login, "fact", lambda login: replace(fact(login), reference=former))
+        tell(purple, GUEST)
+    (login,) = activities(purple)
+
+    tell(purple, {**GUEST, "told": "again"})
+
+    (same,) = activities(purple)
+    assert (same.pk, same.external_reference) == (login.pk, former)
+
+
 # Cisco Spaces.
 
 
@@ -187,7 +214,7 @@ def test_lines_of_the_firehose(connect: Callable[..., Connection]) -> None:
     lines = [event("1", moment), event("2", moment + 60_000), event("1", moment), "{}"]
 
     assert tell(cisco, "\n".join(lines).encode()).status == "applied"
-    assert activities(cisco).get().external_reference == "wifi:u:Cafe:2026-01-05"
+    assert activities(cisco).get().external_reference == "cisco-spaces:t-1:u:Cafe:2026-01-05"
     assert contact(cisco).phone_number_e164 == "+14155551234"
 
 
