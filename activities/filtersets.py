@@ -24,6 +24,10 @@ class OfContact(FilterSet):
             return rows.none()
 
 
+# What a list's order does not serve; `type` alone has an index in that order.
+_ANYWHERE = frozenset({"spend", "source", "currencyCode"})
+
+
 class TimelineFilterSet(FilterSet):
     """Which of a contact's activities to list."""
 
@@ -36,10 +40,6 @@ class TimelineFilterSet(FilterSet):
     updated_at = DateRange()
     spend = NumberRange()
 
-
-class ActivityFilterSet(OfContact, TimelineFilterSet):
-    """Which activities to list."""
-
     @property
     def qs(self) -> Any:
         """The rows that fit. Raises BadQuery."""
@@ -49,7 +49,14 @@ class ActivityFilterSet(OfContact, TimelineFilterSet):
         if written is not None:
             # The last ones written have the highest ids.
             return rows.by_id_when_few("pk" if "before" in written else "-pk")
-        return rows.by_id_when_few() if "spend" in given else rows
+        types = len([*self.data.getlist("type"), *self.data.getlist("type[]")]) if given else 0
+        if types < 2 and _ANYWHERE.isdisjoint(given) and not {"type", "contact"} <= given.keys():
+            return rows
+        return rows.by_id_when_few(in_order=types == 1 or "contact" in given)
+
+
+class ActivityFilterSet(OfContact, TimelineFilterSet):
+    """Which activities to list."""
 
 
 class BookingFilterSet(OfContact):

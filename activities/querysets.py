@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import NotSupportedError, connections, models, transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.constants import OnConflict
 from django.db.models.signals import post_save
 
@@ -35,16 +35,19 @@ class ActivityQuerySet(TenantQuerySet["Activity"]):
         """With the booking or reservation that each speaks of: no query per row."""
         return self.select_related("booking", "golf_reservation", "table_reservation")
 
-    def by_id_when_few(self, *along: str) -> Self:
+    def by_id_when_few(self, *along: str, in_order: bool = False) -> Self:
         """The same rows, by their ids when they are few. One query, which ends at `FEW`.
 
         For conditions that the list's order does not serve: databases take what fits for spread
         evenly over the list and walk all of it, millions of rows, for a page that is not there.
-        `along` is the order in which rows that fit come first, where there is one.
+        `along` is the order in which rows that fit come first, where there is one. `in_order`: an
+        index has some of them, among which the others are not rare, in the list's order.
         """
         rows = self.order_by(*along).select_related(None)
         ids = list(rows.values_list("pk", flat=True)[: FEW + 1])
-        return self.filter(pk__in=ids) if len(ids) <= FEW else self
+        if len(ids) <= FEW:
+            return self.filter(pk__in=ids)
+        return self if in_order else self.scattered()
 
     def contacts(self, times: int = 1) -> Q:
         """As a condition on contacts: who has at least so many of these activities. One query,
@@ -55,8 +58,9 @@ class ActivityQuerySet(TenantQuerySet["Activity"]):
             counted = Counter(few)
             return Q(pk__in=[pk for pk, number in counted.items() if number >= times])
         if times > 1:
-            grouped = rows.values("contact").annotate(times=Count("pk")).filter(times__gte=times)
-            return Q(pk__in=grouped.values("contact"))
+            # Asked of each contact of the list: grouped, all that ever happened would be read.
+            theirs = rows.filter(contact=OuterRef("pk"))
+            return Q(Exists(theirs[times - 1 : times]))
         if connections[self.db].vendor == "sqlite":
             # It knows nothing of how many there are, and would gather millions for a page of fifty.
             return Q(Exists(rows.filter(contact=OuterRef("pk"))))

@@ -71,7 +71,10 @@ class ContactFilterSet(FilterSet):
     phone_number = TextFilter(method="having_phone", description=_("In any spelling."))
     search = TextFilter(
         method="found",
-        description=_("Part of a name, an e-mail or a phone number; every word must be found."),
+        description=_(
+            "Part of a name, an e-mail or a phone number; every word must be found, "
+            "one of two letters where a word begins."
+        ),
     )
     tag = TextFilter(repeatable=True, method="tagged", description=_("All of the tags named."))
     segment = ReferenceFilter("segments", method="in_segment")

@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import Q
 
 from contacts import identity, search
+from crm.api.pagination import by_index
 
 if TYPE_CHECKING:
-    from django.db.backends.base.base import BaseDatabaseWrapper
-
     from contacts.models import Contact
     from contacts.querysets import ContactQuerySet
 
@@ -79,7 +77,7 @@ def near(contacts: ContactQuerySet, text: str, limit: int) -> list[Contact]:
                 [both, NEWEST],
             )
             contacts = contacts.filter(pk__in=[row[0] for row in cursor.fetchall()])
-    with _by_trigrams(connection):
+    with by_index(connection, bitmaps_only=True):
         candidates = list(contacts.order_by()[:CANDIDATES])
     found = [
         (far, -contact.pk, contact)
@@ -88,24 +86,6 @@ def near(contacts: ContactQuerySet, text: str, limit: int) -> list[Contact]:
     ]
     found.sort(key=lambda one: one[:2])
     return [contact for _far, _newest, contact in found[:limit]]
-
-
-@contextmanager
-def _by_trigrams(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Has PostgreSQL use the trigram index. For a few rows of many that fit it would rather read
-    the table until it has them, which takes twenty times as long."""
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        cursor.execute(_WAYS_TO_SCAN, ["off", "off"])
-        yield
-        cursor.execute(_WAYS_TO_SCAN, ["on", "on"])
-
-
-_WAYS_TO_SCAN = (
-    "SELECT set_config('enable_seqscan', %s, true), set_config('enable_indexscan', %s, true)"
-)
 
 
 def _may_be_wrong(word: str) -> bool:

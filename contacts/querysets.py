@@ -106,7 +106,7 @@ class ContactQuerySet(TenantQuerySet["Contact"]):
             first = first.filter(contact__in=other.values("contact"))
         few = self._few(first.values_list("contact", flat=True))
         if few is not None:
-            return self.filter(pk__in=few)
+            return self.filter(pk__in=few).scattered()
         return self.filter(*(Exists(one.filter(contact=OuterRef("pk"))) for one in links))
 
     def with_totals(self, organisation: Organisation, **conditions: Any) -> Self:
@@ -119,10 +119,12 @@ class ContactQuerySet(TenantQuerySet["Contact"]):
         joined = self.filter(rollup__organisation=organisation)
         if not conditions:
             return joined
+        begins_late = False
         for path in ("changed_at__lt", "changed_at__lte"):
             if path in conditions:
                 # Nobody is changed before being created: where a walk from the newest begins.
                 joined = joined.filter(created_at__lte=conditions[path])
+                begins_late = True
         totals = ContactRollup.objects.for_organisation(organisation).filter(**conditions)
         # Tried out on PostgreSQL too: it takes those few for spread evenly over the list, and
         # would walk all of it until it has a page of them.
@@ -130,7 +132,7 @@ class ContactQuerySet(TenantQuerySet["Contact"]):
         if len(few) <= search.FEW:
             return joined.filter(pk__in=few)
         wanted = Q(**{f"rollup__{path}": value for path, value in conditions.items()})
-        return joined.filter(Likely(wanted) if connections[self.db].vendor == "sqlite" else wanted)
+        return joined.filter(wanted) if begins_late else joined._by_chance(wanted)
 
     def scored(self, organisation: Organisation, cells: Iterable[tuple[int, int]]) -> Self:
         """Those whose RFM scores are in one of these `cells` of (recency, frequency)."""
@@ -148,8 +150,13 @@ class ContactQuerySet(TenantQuerySet["Contact"]):
         if len(few) <= search.FEW:
             return self.filter(pk__in=few)
         joined = self.filter(rollup__organisation=organisation)
-        wanted = within("rollup__")
-        return joined.filter(Likely(wanted) if connections[self.db].vendor == "sqlite" else wanted)
+        return joined._by_chance(within("rollup__"))
+
+    def _by_chance(self, wanted: Q) -> Self:
+        """Those that fit a condition that many fit, wherever they stand in the list."""
+        if connections[self.db].vendor == "sqlite":
+            return self.filter(Likely(wanted))
+        return self.filter(wanted).scattered()
 
     def _few(self, ids: QuerySet[Any, Any]) -> Sequence[int] | QuerySet[Any, Any] | None:
         """What `pk__in` wants to find `ids`, or None when they are so many that it is better to

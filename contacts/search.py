@@ -14,6 +14,7 @@ from django.db import connections
 from django.db.models import Q
 
 from contacts import identity
+from crm.api.pagination import by_index
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -47,26 +48,30 @@ Contacts = TypeVar("Contacts", bound="ContactQuerySet")
 
 _PHONE_WORD = re.compile(r"[+0-9().\-/]*[0-9][+0-9().\-/]*")
 
+_TWO_LETTERS = re.compile("[a-z]{2}")
+_BEFORE_A_WORD = " -.@_'"
+
 # One thing that must be found: any of these alternatives, each of them all of its fragments.
 Term = Sequence[Sequence[str]]
 
 
 def matching(contacts: Contacts, text: str) -> Contacts:
-    """The contacts in which every word of `text` is found, wherever it stands.
+    """The contacts in which every word of `text` is found, wherever it stands; one of two letters
+    where a word begins.
 
     Case and accents do not matter, nor does the spelling of a phone number: consecutive words of
-    digits are also read as one number. Every character stands for itself. On SQLite this asks the
-    trigram table at once whether there are few.
+    digits are also read as one number. Every character stands for itself. The trigrams are asked at
+    once whether there are few.
     """
     terms = read(text)
     for term in terms:
         contacts = contacts.filter(holds(term))
     connection = connections[contacts.db]
-    if connection.vendor == "sqlite" and terms:
-        found = _few(connection, terms)
-        if found is not None:
-            contacts = contacts.filter(pk__in=found)
-    return contacts
+    if not terms:
+        return contacts
+    on_sqlite = connection.vendor == "sqlite"
+    found = _few(connection, terms) if on_sqlite else _few_by_bitmap(contacts)
+    return contacts.scattered() if found is None else contacts.filter(pk__in=found)
 
 
 def read(text: str) -> list[Term]:
@@ -109,12 +114,25 @@ def _finds_all_of(wider: Sequence[str], narrower: Sequence[str]) -> bool:
 def holds(term: Term) -> Q:
     """That a contact has one of the alternatives."""
     return Q(
-        *(
-            Q(*(Q(search_text__contains=fragment) for fragment in alternative))
-            for alternative in term
-        ),
+        *(Q(*(_found(fragment) for fragment in alternative)) for alternative in term),
         _connector=Q.OR,
     )
+
+
+def _found(fragment: str) -> Q:
+    """That this is found; two letters where a word begins, because a pair of letters in the middle
+    of one has no trigram."""
+    if not _TWO_LETTERS.fullmatch(fragment):
+        return Q(search_text__contains=fragment)
+    begins = (Q(search_text__contains=f"{mark}{fragment}") for mark in _BEFORE_A_WORD)
+    return Q(Q(search_text__startswith=fragment), *begins, _connector=Q.OR)
+
+
+def _few_by_bitmap(contacts: ContactQuerySet) -> Sequence[int] | None:
+    """The ids when they are few; else None."""
+    with by_index(connections[contacts.db], bitmaps_only=True):
+        ids = list(contacts.order_by().values_list("pk", flat=True)[: FEW + 1])
+    return ids if len(ids) <= FEW else None
 
 
 def _few(connection: BaseDatabaseWrapper, terms: Sequence[Term]) -> Any:

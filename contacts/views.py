@@ -29,7 +29,7 @@ from contacts.serializers import (
     TagSerializer,
 )
 from crm.api import batches
-from crm.api.ordering import Ordering, Phase, Term, by, unset_last_by
+from crm.api.ordering import IMPATIENCE, Ordering, Phase, Term, by, unset_last_by
 from crm.api.schema import BATCH_ANSWER
 from crm.api.viewsets import OrganisationViewSet
 from organisations.models import Organisation
@@ -43,10 +43,13 @@ def by_total(path: str) -> Callable[[bool], Ordering]:
 
         def phases(contacts: Any) -> list[Phase]:
             if not ContactRollup._meta.get_field(path).null:
-                return [Phase(contacts, [term], tie)]
+                return [Phase(contacts, [term], tie, IMPATIENCE)]
             having = contacts.filter(**{f"rollup__{path}__isnull": False})
             lacking = contacts.filter(**{f"rollup__{path}__isnull": True})
-            return [Phase(having, [term], tie), Phase(lacking, [Term(tie, True)], tie)]
+            return [
+                Phase(having, [term], tie, IMPATIENCE),
+                Phase(lacking, [Term(tie, True)], tie, IMPATIENCE),
+            ]
 
         return Ordering(f"{'-' if descending else ''}{path}", phases)
 
@@ -59,8 +62,12 @@ def by_name(descending: bool) -> Ordering:
     def phases(contacts: Any) -> list[Phase]:
         named = contacts.annotate(lower_name=Lower("name"))
         return [
-            Phase(named.filter(lower_name__gt=""), [Term("lower_name", descending)]),
-            Phase(named.filter(lower_name=""), [Term("pk", True)]),
+            Phase(
+                named.filter(lower_name__gt=""),
+                [Term("lower_name", descending)],
+                patience=IMPATIENCE,
+            ),
+            Phase(named.filter(lower_name=""), [Term("pk", True)], patience=IMPATIENCE),
         ]
 
     return Ordering("-name" if descending else "name", phases)
@@ -75,8 +82,8 @@ def by_part(part: ContactPart, organisation: Organisation, name: str) -> Callabl
             sorting = part.sorting(contacts, organisation, name)
             assert sorting is not None
             return [
-                Phase(sorting.having, [Term(sorting.path, descending)], sorting.tie),
-                Phase(sorting.lacking, [Term("pk", True)]),
+                Phase(sorting.having, [Term(sorting.path, descending)], sorting.tie, IMPATIENCE),
+                Phase(sorting.lacking, [Term("pk", True)], patience=IMPATIENCE),
             ]
 
         return Ordering(f"{'-' if descending else ''}{name}", phases)
@@ -171,11 +178,18 @@ class ContactViewSet(OrganisationViewSet[Contact]):
             name.startswith("order[") and name.endswith("]") and "." in name
         )
 
+    def whole(self, rows: Any) -> Any:
+        return self.for_order(rows)
+
+    def for_order(self, rows: Any) -> Any:
+        """`rows` with what the order that was asked for needs."""
+        if ORDERS_OF_TOTALS.isdisjoint(self.request.query_params):
+            return rows
+        return cast(ContactQuerySet, rows).with_totals(self.organisation)
+
     def filter_queryset(self, queryset: Any) -> Any:
-        contacts = cast(ContactQuerySet, super().filter_queryset(queryset))
+        contacts = cast(ContactQuerySet, super().filter_queryset(self.for_order(queryset)))
         given = dict(self.request.query_params.lists())
-        if not ORDERS_OF_TOTALS.isdisjoint(given):
-            contacts = contacts.with_totals(self.organisation)
         for part in PARTS:
             claimed = {name: values for name, values in given.items() if part.claims(name)}
             if claimed:

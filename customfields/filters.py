@@ -57,7 +57,7 @@ def narrow(
         try:
             field = _named(definitions, name)
             for value in parameters[parameter]:
-                contacts = contacts.filter(condition(field, operator, value))
+                contacts = contacts.filter(condition(field, operator, value)).scattered()
         except ValidationError as error:
             errors[parameter] = error
     if errors:

@@ -32,6 +32,14 @@ class TenantQuerySet(models.QuerySet[Row]):
     """
 
     _crosses_organisations = False
+    is_scattered = False
+
+    def scattered(self) -> Self:
+        """The same rows, said to be what a condition left that their list's order does not serve:
+        they may stand anywhere in it (`crm.api.pagination` looks for a page of them so)."""
+        clone: Self = self._chain()  # type: ignore[attr-defined]
+        clone.is_scattered = True
+        return clone
 
     def for_organisation(self, organisation: Organisation | int) -> Self:
         """Only this organisation's rows."""
@@ -50,6 +58,7 @@ class TenantQuerySet(models.QuerySet[Row]):
     def _clone(self) -> Self:
         clone: Self = super()._clone()  # type: ignore[misc]
         clone._crosses_organisations = self._crosses_organisations
+        clone.is_scattered = self.is_scattered
         return clone
 
     def _names_an_organisation(self) -> bool:

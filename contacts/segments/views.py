@@ -81,6 +81,9 @@ class SegmentContactsViewSet(ContactViewSet):
             raise Http404
         return contacts.tagged(segment.tag)
 
+    def whole(self, rows: Any) -> Any:
+        return self.for_order(super().get_queryset())
+
 
 class ContactSegmentsView(ApiView):
     """How a contact stands to each segment: whether its rule holds, and each condition of it."""

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from crm.admin import columns
 from crm.admin.unfold import ChangeList
 from crm.api.ordering import Ordering, by
-from crm.api.pagination import in_order
+from crm.api.pagination import walks_of
 from organisations.middleware import organisation_of
 from organisations.models import Organisation, TenantModel
 
@@ -32,10 +32,18 @@ class Phases:
 
     ordered = True
 
-    def __init__(self, rows: QuerySet[Any], ordering: Ordering, *, counted: QuerySet[Any]) -> None:
-        """`counted` are the same rows without what sorting them needs."""
+    def __init__(
+        self,
+        rows: QuerySet[Any],
+        ordering: Ordering,
+        *,
+        whole: QuerySet[Any],
+        counted: QuerySet[Any],
+    ) -> None:
+        """`whole` is the list without its filters; `counted` are the same rows as `rows` without
+        what sorting them needs."""
         self.counted = counted
-        self.phases = [in_order(phase) for phase in ordering.phases(rows.order_by())]
+        self.phases = walks_of(rows.order_by(), ordering, whole.order_by())
 
     def count(self, limit: int) -> int:
         """How many there are, at most `limit`."""
@@ -45,12 +53,12 @@ class Phases:
         start, stop = wanted.start, wanted.stop
         found: list[Any] = []
         for phase in self.phases:
-            part = list(phase[start:stop])
+            part = phase.some(stop - start, start=start)
             found += part
             if len(part) == stop - start or phase is self.phases[-1]:
                 break
             # Where the next phase goes on: behind what this one has before `stop`.
-            passed = start + len(part) if part else phase.order_by()[:start].count()
+            passed = start + len(part) if part else phase.rows.order_by()[:start].count()
             start, stop = max(start - passed, 0), stop - passed
         return found
 
@@ -91,9 +99,10 @@ class CappedChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """One page of rows; a page past the last is answered with the last."""
         rows: Any = self.queryset
-        if self._sorted_column() is not None:
+        if self._sorted_column() is not None or getattr(rows, "is_scattered", False):
             sortable, ordering = self.sorting(rows)
-            rows = Phases(sortable, ordering, counted=rows)
+            whole, _same = self.sorting(self.model_admin.for_list(self.root_queryset))
+            rows = Phases(sortable, ordering, whole=whole, counted=rows)
         paginator: Any = self.model_admin.get_paginator(request, rows, self.list_per_page)
         if self.page_num > paginator.num_pages:
             if paginator.capped:

@@ -13,6 +13,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+PATIENCE, IMPATIENCE = 10_000, 3_000
+"""Where an index alone shows the way, and where each step reads a row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -26,6 +29,9 @@ class Term:
 class Phase:
     """Rows in the order of `terms`, then of `tie`, which is unique among them.
 
+    `patience`: so many rows of the whole list are walked for a page of those that a filter left,
+    before what it left is gathered (`crm.api.pagination`).
+
     `tie` goes the way of the last term. Name the column that the index ends with: for an index of
     the rollups `rollup__contact`, or the database cannot seek in it.
     """
@@ -33,6 +39,7 @@ class Phase:
     queryset: QuerySet[Any]
     terms: Sequence[Term]
     tie: str = "pk"
+    patience: int = PATIENCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,17 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Literal, cast
 from urllib.parse import urlencode
 
 import orjson
 from django.core.exceptions import ValidationError
+from django.db import connections, transaction
 from django.db.models import BooleanField, F, Field, Model, Q, QuerySet, Value
-from django.db.models.expressions import Combinable, Func
+from django.db.models.expressions import Combinable, Func, OrderBy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.request import Request
@@ -83,6 +86,15 @@ class _RowCompare(Func):
         half = len(parts) // 2
         left, right = ", ".join(parts[:half]), ", ".join(parts[half:])
         return f"({left}) {self.sign} ({right})", tuple(params)
+
+
+class _Unindexed(Func):
+    """A column that no index has in its order."""
+
+    function = "GREATEST"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="+%(expressions)s", **extra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +180,31 @@ def _field(rows: QuerySet[Any], path: str) -> Field[Any, Any]:
     return cast("Field[Any, Any]", getattr(found, "target_field", found))
 
 
-class _Walk:
-    """A phase made ready to be paged through."""
+@contextmanager
+def by_index(connection: Any, *, bitmaps_only: bool = False) -> Iterator[None]:
+    """Has PostgreSQL read no whole table. It takes that for cheaper than looking up rows, on disks
+    as they were when its costs were set."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(_WAYS_TO_SCAN, ["off", "off" if bitmaps_only else "on"])
+        yield
+        cursor.execute(_WAYS_TO_SCAN, ["on", "on"])
 
-    def __init__(self, phase: Phase) -> None:
+
+_WAYS_TO_SCAN = (
+    "SELECT set_config('enable_seqscan', %s, true), set_config('enable_indexscan', %s, true)"
+)
+
+
+class Walk:
+    """A phase made ready to be paged through; `whole` is the same phase of the list that its rows
+    were picked from, where they are scattered in it."""
+
+    def __init__(self, phase: Phase, whole: Phase | None = None) -> None:
+        self.whole = Walk(whole) if whole is not None else None
+        self.phase = phase
         terms = [*phase.terms]
         if not terms or terms[-1].path != phase.tie:
             terms.append(Term(phase.tie, terms[-1].descending if terms else True))
@@ -179,6 +212,11 @@ class _Walk:
         self.columns = [_Column(rows, term, position) for position, term in enumerate(terms)]
         selected = {c.name: c.selected for c in self.columns if c.selected is not None}
         self.rows = rows.annotate(**selected) if selected else rows
+
+    @property
+    def patience(self) -> int:
+        """So many rows of this list are walked for a page of some of them."""
+        return self.phase.patience
 
     def ordered(self, forward: bool) -> QuerySet[Any]:
         """All rows, in the order or against it."""
@@ -191,32 +229,92 @@ class _Walk:
 
     def beyond(self, values: Sequence[Any], forward: bool) -> QuerySet[Any]:
         """The rows after (or before) the place `values`, in that direction."""
+        return self.ordered(forward).filter(self._past(values, forward))
+
+    def _past(self, values: Sequence[Any], forward: bool) -> Q | _RowCompare:
+        """That a row stands after (or before) this place."""
         if len(values) != len(self.columns):
             raise _bad_cursor()
-        rows = self.ordered(forward)
         ways = {column.term.descending for column in self.columns}
         pairs = [(c, c.value(v)) for c, v in zip(self.columns, values, strict=True)]
         if len(ways) == 1:
             sign = "<" if ways == {forward} else ">"
-            return rows.filter(
-                _RowCompare([F(c.name) for c, _v in pairs], sign, [v for _c, v in pairs])
-            )
+            return _RowCompare([F(c.name) for c, _v in pairs], sign, [v for _c, v in pairs])
         # Mixed directions: a < x or (a = x and b > y) …, which no row comparison says.
         anywhere, equal = Q(), Q()
         for column, value in pairs:
             comparison = "lt" if column.term.descending == forward else "gt"
             anywhere |= equal & Q(**{f"{column.name}__{comparison}": value})
             equal &= Q(**{column.name: value})
-        return rows.filter(anywhere)
+        return anywhere
+
+    def some(
+        self,
+        number: int,
+        *,
+        start: int = 0,
+        after: Sequence[Any] | None = None,
+        forward: bool = True,
+    ) -> list[Any]:
+        """So many rows, fewer at the end: from the `start`-th on, of all or of those after the
+        place `after`. One query; of scattered rows three, and four that read no table.
+
+        Databases take what fits for spread evenly over the list. Where it is not, they would walk
+        all of it for a page that stands at its end. So the list is walked a little way only; a page
+        that is not there is of few rows, or of rows far off, and those are gathered and sorted.
+        """
+        rows = self._from(after, forward)
+        end = start + number
+        near = self.whole.milestone(after, forward) if self.whole is not None else None
+        if near is None:
+            return list(rows[start:end])
+        # Those before the milestone, which is where one comes from the other side.
+        found = list(rows.filter(self._past(near, not forward))[start:end])
+        if len(found) == number:
+            return found
+        bare = self._unindexed(rows.select_related(None).prefetch_related(None), forward)
+        with by_index(connections[rows.db]):
+            pks = list(bare.values_list("pk", flat=True)[start:end])
+        return list(self.ordered(forward).filter(pk__in=pks)) if pks else []
+
+    def milestone(self, after: Sequence[Any] | None, forward: bool) -> list[Any] | None:
+        """The place so many rows after `after` as one walks before giving up; None when there are
+        not so many. One query."""
+        bare = self._from(after, forward).select_related(None).prefetch_related(None)
+        places = bare.values(*(column.name for column in self.columns))
+        found = places[self.patience : self.patience + 1]
+        return next((self.place(SimpleNamespace(**row)) for row in found), None)
+
+    def _from(self, after: Sequence[Any] | None, forward: bool) -> QuerySet[Any]:
+        return self.ordered(forward) if after is None else self.beyond(after, forward)
+
+    def _unindexed(self, rows: QuerySet[Any], forward: bool) -> QuerySet[Any]:
+        """The same rows in the same order, sorted."""
+        return rows.order_by(
+            *(
+                OrderBy(
+                    _Unindexed(F(column.name), output_field=column.field),
+                    descending=column.term.descending == forward,
+                )
+                for column in self.columns
+            )
+        )
 
     def place(self, row: Any) -> list[Any]:
         """Where `row` stands, for a cursor."""
         return [column.text(row) for column in self.columns]
 
 
-def in_order(phase: Phase) -> QuerySet[Any]:
-    """The phase's rows in its order, as an index has them."""
-    return _Walk(phase).ordered(forward=True)
+def walks_of(
+    queryset: QuerySet[Any], ordering: Ordering, whole: QuerySet[Any] | None = None
+) -> list[Walk]:
+    """The phases of `queryset`, each with that of `whole` when its rows are scattered there."""
+    phases = ordering.phases(queryset)
+    # SQLite walks or gathers as the queryset tells it (`contacts.querysets.Likely`).
+    here = connections[queryset.db].vendor == "postgresql"
+    if whole is None or not here or not getattr(queryset, "is_scattered", False):
+        return [Walk(phase) for phase in phases]
+    return [Walk(*both) for both in zip(phases, ordering.phases(whole), strict=True)]
 
 
 def in_chunks(queryset: QuerySet[Any], ordering: Ordering, size: int) -> Iterator[list[Any]]:
@@ -225,7 +323,7 @@ def in_chunks(queryset: QuerySet[Any], ordering: Ordering, size: int) -> Iterato
     `queryset` gives models, or named values with the ordering's columns among them.
     """
     for phase in ordering.phases(queryset):
-        walk = _Walk(phase)
+        walk = Walk(phase)
         rows = walk.ordered(forward=True)
         while chunk := list(rows[:size]):
             yield chunk
@@ -285,12 +383,14 @@ class KeysetPagination:
             raise BadQuery("count", _("Use true or false."))
         return given in {"true", "1"}
 
-    def page(self, queryset: QuerySet[Any], ordering: Ordering) -> list[Any]:
-        """The rows of the page that was asked for."""
-        phases = ordering.phases(queryset)
+    def page(
+        self, queryset: QuerySet[Any], ordering: Ordering, whole: QuerySet[Any] | None = None
+    ) -> list[Any]:
+        """The rows of the page that was asked for; `whole` is the list that `queryset` may be a
+        part of."""
+        walks = walks_of(queryset, ordering, whole)
         if self.counts:
-            self.headers["X-Total-Count"] = str(sum(phase.queryset.count() for phase in phases))
-        walks = [_Walk(phase) for phase in phases]
+            self.headers["X-Total-Count"] = str(sum(walk.rows.count() for walk in walks))
         if self.cursor is None:
             found = self._by_number(walks)
             more_behind, more_ahead = self.number > 1, len(found) > self.size
@@ -324,12 +424,11 @@ class KeysetPagination:
         )
         return rows[end - self.size : end]
 
-    def _by_number(self, walks: Sequence[_Walk]) -> list[tuple[int, Any]]:
+    def _by_number(self, walks: Sequence[Walk]) -> list[tuple[int, Any]]:
         found: list[tuple[int, Any]] = []
         offset, wanted = (self.number - 1) * self.size, self.size + 1
         for index, walk in enumerate(walks):
-            rows = walk.ordered(forward=True)
-            part = list(rows[offset : offset + wanted - len(found)])
+            part = walk.some(wanted - len(found), start=offset)
             found += [(index, row) for row in part]
             if len(found) == wanted:
                 break
@@ -338,30 +437,31 @@ class KeysetPagination:
             elif index + 1 < len(walks):
                 # The page begins past this phase: how far past is only known by counting it,
                 # which the reach of `page` keeps short.
-                offset -= rows[:offset].count()
+                offset -= walk.ordered(forward=True)[:offset].count()
         return found
 
     def _by_cursor(
-        self, walks: Sequence[_Walk], ordering: Ordering, cursor: Cursor
+        self, walks: Sequence[Walk], ordering: Ordering, cursor: Cursor
     ) -> list[tuple[int, Any]]:
         if cursor.order != ordering.name or not 0 <= cursor.phase < len(walks):
             raise _bad_cursor()
         forward = cursor.direction == "next"
         found: list[tuple[int, Any]] = []
         index = cursor.phase
-        rows = walks[index].beyond(cursor.values, forward)
+        after: Sequence[Any] | None = cursor.values
         while True:
             wanted = self.size + 1 - len(found)
-            found += [(index, row) for row in rows[:wanted]]
-            index += 1 if forward else -1
+            found += [
+                (index, row) for row in walks[index].some(wanted, after=after, forward=forward)
+            ]
+            index, after = index + (1 if forward else -1), None
             if len(found) > self.size or not 0 <= index < len(walks):
                 return found
-            rows = walks[index].ordered(forward)
 
     def _link(
         self,
         ordering: Ordering,
-        walks: Sequence[_Walk],
+        walks: Sequence[Walk],
         found: Sequence[tuple[int, Any]],
         *,
         more_behind: bool,
@@ -384,7 +484,7 @@ class KeysetPagination:
     @staticmethod
     def _at(
         ordering: Ordering,
-        walks: Sequence[_Walk],
+        walks: Sequence[Walk],
         direction: Literal["next", "prev"],
         phase: int,
         row: Any,

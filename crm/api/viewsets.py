@@ -134,8 +134,13 @@ class OrganisationViewSet(ApiView, GenericViewSet[Row]):
             ordering = self.wanted_ordering()
         except ModelError as error:
             raise BadQuery.of(violations(error)) from None
-        found = page.page(filtered, ordering)
+        found = page.page(filtered, ordering, self.whole(rows))
         return Response(self.represent_page(found), headers=page.headers)
+
+    def whole(self, rows: QuerySet[Row]) -> QuerySet[Row]:
+        """The list that a page's rows are picked from, as the ordering wants it: `rows` before
+        filters."""
+        return rows
 
     def wanted_ordering(self) -> Ordering:
         """The ordering that `order[…]` asks for. Raises BadQuery."""

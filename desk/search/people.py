@@ -19,6 +19,8 @@ from activities.models import Activity, Booking, GolfReservation, TableReservati
 from contacts import identity, misspelt
 from contacts.models import Contact
 from contacts.querysets import ContactQuerySet
+from crm.api.ordering import by
+from crm.api.pagination import walks_of
 from customfields.models import CustomField, CustomFieldValue
 from desk.search import hits
 from desk.search.hits import Hit
@@ -50,7 +52,8 @@ def find(request: HttpRequest, organisation: Organisation, text: str) -> tuple[l
             if survivor.pk not in reasons:
                 reasons[survivor.pk] = found[pk]
                 surely.append(survivor)
-    likely = _by_name(contacts.current(), text)
+    identified = any(_is_identified(one, text, organisation) for one in surely)
+    likely = [] if identified else _by_name(contacts.current(), text)
     more = len(likely) == MOST
     if not surely and len(likely) < ENOUGH:
         likely += misspelt.near(contacts.current(), text, MOST)
@@ -67,7 +70,8 @@ def _by_name(contacts: ContactQuerySet, text: str) -> list[Contact]:
     folded = identity.fold(text)
     if len(folded) < 3:
         return _beginning(rows, text.lower())
-    found = list(rows.search(text).order_by("-created_at", "-id")[:_COMPARED])
+    (walk,) = walks_of(rows.search(text), by("-created_at"), rows)
+    found = walk.some(_COMPARED)
     words = folded.split()
 
     def order(contact: Contact) -> int:
@@ -137,6 +141,14 @@ def _exactly(
 def _because(rows: Any, column: str, said: str) -> Iterator[tuple[int, str]]:
     for pk, what in rows.order_by().values_list("contact", column)[:MOST]:
         yield pk, said % {"what": what}
+
+
+def _is_identified(contact: Contact, text: str, organisation: Organisation) -> bool:
+    """Whether `text` is the whole e-mail address or phone number of this contact: no other's."""
+    if "@" in text:
+        return contact.email_key == text.lower()
+    phone = _phone(text, organisation)
+    return phone is not None and contact.phone_number_e164 == phone
 
 
 def _phone(text: str, organisation: Organisation) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -170,3 +171,37 @@ def test_names_are_sorted_whatever_their_case(api: Any) -> None:
     names = [one["name"] for one in api.get("/contacts?order[name]=asc").json()]
 
     assert [name.lower() for name in names] == ["ann", "ann", "bob", "cat", ""]
+
+
+@pytest.mark.parametrize("order", ["createdAt", "name", "totalSpend"])
+@pytest.mark.parametrize("way", ["asc", "desc"])
+@pytest.mark.parametrize("patience", [2, 9])
+def test_what_is_found_at_both_ends_of_a_long_list_comes_in_its_order(
+    api: Any, monkeypatch: pytest.MonkeyPatch, order: str, way: str, patience: int
+) -> None:
+    """As of millions, of which a page is looked for a little way along the list, then gathered."""
+    monkeypatch.setattr("contacts.search.FEW", 1)
+    monkeypatch.setattr("crm.api.pagination.Walk.patience", property(lambda _walk: patience))
+    found = [0, 1, 17, 18, 19]
+    names = [f"{letter} {'Ruby' if at in found else 'Jo'}" for at, letter in enumerate(ALPHABET)]
+    rows = [{"name": name, "emailAddress": f"{at}@example.com"} for at, name in enumerate(names)]
+    ids = [told["id"] for told in api.post("/contacts/batch", {"contacts": rows}).json()["results"]]
+    for at, pk in enumerate(ids):
+        rollup = ContactRollup.objects.across_organisations().filter(pk=pk)
+        rollup.update(total_spend=at)
+    wanted = [ids[at] for at in (found if way == "asc" else reversed(found))]
+
+    query = f"/contacts?search=ruby&order[{order}]={way}&itemsPerPage=2"
+    pages, prev = [], ""
+    while query:
+        answer = api.get(query)
+        pages.append([told["id"] for told in answer.json()])
+        links = dict(re.findall(r'<([^>]*)>; rel="(\w+)"', answer["Link"]))
+        ways = {rel: address for address, rel in links.items()}
+        query, prev = ways.get("next", ""), ways.get("prev", "")
+
+    assert [pk for page in pages for pk in page] == wanted
+    assert [told["id"] for told in api.get(prev).json()] == pages[-2]
+
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRST"
