@@ -1,5 +1,5 @@
 """Indexes for filters that had none; and those of foreign keys that are mostly null made partial,
-so that together an activity costs no more to write than before.
+so that together an activity costs hardly more to write than before (benchmarks/README.md).
 
 Nobody waits for it, and it can be run again when it was interrupted.
 """
