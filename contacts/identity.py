@@ -189,7 +189,7 @@ def search_text(contact: Contact) -> str:
     """
     names = {contact.name, full_name(contact.first_name, contact.last_name)}
     digits = {
-        "".join(c for c in number if c.isdigit())
+        "".join(filter(str.isdigit, number))
         for number in (contact.phone_number, contact.phone_number_e164)
         if number
     }

@@ -21,7 +21,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, Model, OuterRef, Q, Subquery, Sum
+from django.db.models import BooleanField, Count, Max, Model, OuterRef, Q, Subquery, Sum
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from contacts.models import Contact, ContactRollup, SpendInCurrency
@@ -100,11 +101,26 @@ def ledger() -> Ledger:
 def touch(contact_ids: Iterable[int]) -> None:
     """Say that something of these contacts changed just now: `updatedAt` in the API.
 
-    One query for one contact, two for each thousand.
+    One query for each thousand contacts.
     """
     for ids in _batches(contact_ids):
-        with transaction.atomic(savepoint=False):
-            lock(ids).update(changed_at=timezone.now())
+        if len(ids) == 1 or connection.vendor == "sqlite":
+            _rollups(ids).update(changed_at=timezone.now())
+        else:
+            _touch_in_order(ids)
+
+
+def _touch_in_order(contact_ids: Sequence[int]) -> None:
+    """Written out, because the ORM takes no order in a subquery, and rows must be locked in one."""
+    table = _table(ContactRollup)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} AS rollup SET changed_at = %s FROM"  # noqa: S608 names of ours
+            f" (SELECT contact_id FROM {table} WHERE contact_id = {_ANY}"
+            " ORDER BY contact_id FOR UPDATE) AS held"
+            " WHERE rollup.contact_id = held.contact_id",
+            [timezone.now(), ",".join(map(str, contact_ids))],
+        )
 
 
 def apply(organisation: Organisation, changes: Iterable[Change]) -> None:
@@ -286,14 +302,31 @@ def lock(contact_ids: Sequence[int]) -> TenantQuerySet[ContactRollup]:
     return _rollups(contact_ids)
 
 
+def lock_moments(contact_ids: Sequence[int]) -> dict[int, datetime]:
+    """As `lock`, in one query; answers when the totals of each changed last."""
+    rows = _rollups(contact_ids).order_by("pk").select_for_update()
+    return dict(rows.values_list("pk", "changed_at"))
+
+
 def _batches(contact_ids: Iterable[int]) -> Iterator[list[int]]:
     ids = sorted(set(contact_ids))
     for start in range(0, len(ids), BATCH):
         yield ids[start : start + BATCH]
 
 
+_ANY = "ANY(ARRAY(SELECT unnest(string_to_array(%s, ',')::bigint[])))"
+_FEW = 10
+
+
 def _rollups(contact_ids: Sequence[int]) -> TenantQuerySet[ContactRollup]:
-    return ContactRollup.objects.across_organisations().filter(pk__in=contact_ids)
+    every = ContactRollup.objects.across_organisations()
+    if len(contact_ids) <= _FEW or connection.vendor == "sqlite":
+        return every.filter(pk__in=contact_ids)
+    # A thousand parameters take psycopg and Django longer than the rows take PostgreSQL.
+    listed = ",".join(map(str, contact_ids))
+    column = f"{_table(ContactRollup)}.contact_id"
+    among = RawSQL(f"{column} = {_ANY}", [listed], BooleanField())  # noqa: S611  # names of ours
+    return every.filter(among)
 
 
 def _increment(deltas: Mapping[int, _Delta], currency_code: str) -> None:

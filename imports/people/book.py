@@ -611,7 +611,7 @@ class Book:
         if not changed:
             return
         was = {person.id: person.updated_at for person, _changes in changed}
-        totals = dict(rollups.lock(sorted(was)).values_list("pk", "changed_at"))
+        totals = rollups.lock_moments(sorted(was))
         profiles = [person for person, changes in changed if "columns" in changes]
         if profiles:
             columns = list(zip(*(person.profile() for person in profiles), strict=True))

@@ -392,9 +392,8 @@ def test_bulk_writes_cost_the_same_for_any_number_of_contacts(
         values = {
             one.pk: definitions.parse({"size": size, "hobbies": "Spa"}) for one in people[:number]
         }
-        # A savepoint and its release; what is there; a delete, two inserts; the history; the touch
-        # and its lock.
-        with django_assert_num_queries(9):
+        # A savepoint and its release; what is there; a delete, two inserts; the history; the touch.
+        with django_assert_num_queries(8):
             changed = services.set_values_bulk(organisation=organisation, values=values)
         assert changed == {one.pk for one in people[:number]}
     assert services.set_values_bulk(organisation=organisation, values=values) == set()
