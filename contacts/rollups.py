@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 BATCH = 1000
 """How many contacts are locked and written together."""
+PORTION = 20_000
+"""How many activities are added up again while their contacts are locked."""
 
 TOTALS = ("total_spend", "total_orders", "last_interacted_at", "last_order_at")
 EMPTY: tuple[Any, ...] = (0, 0, None, None)
@@ -159,11 +162,12 @@ def recompute(
 ) -> int:
     """Add up the activities of these contacts (or of all) again; answers how many were wrong.
 
-    Writes only what differs. A thousand contacts at a time, each thousand in a transaction of its
-    own where the caller has none. Costs as much as there are activities.
+    Writes only what differs, and locks only whom it writes, a few at a time: nobody waits while
+    histories that are right are added up. Where the caller has a transaction all are locked.
+    Costs as much as there are activities.
     """
     repaired = 0
-    for owner, ids in _contacts(contact_ids, organisation):
+    for owner, ids in _suspects(contact_ids, organisation):
         with transaction.atomic():
             wrong = _compare(owner, ids)
             repaired += wrong.repair()
@@ -193,9 +197,9 @@ class Drift(NamedTuple):
 def drift(organisation: Organisation | None = None) -> Iterator[Drift]:
     """Every total that is wrong, of one organisation or of all. Writes nothing.
 
-    Right while others write, too: each thousand contacts is compared under its lock.
+    Right while others write, too: what seems wrong is compared again under its lock.
     """
-    for owner, ids in _contacts(None, organisation):
+    for owner, ids in _suspects(None, organisation):
         with transaction.atomic():
             wrong = _compare(owner, ids)
         yield from wrong.drifts()
@@ -451,6 +455,35 @@ def _contacts(
             last = ids[-1]
 
 
+def _suspects(
+    contact_ids: Iterable[int] | None, organisation: Organisation | None
+) -> Iterator[tuple[Organisation, list[int]]]:
+    """Contacts whose totals seem to be wrong, in batches that are short to lock; in the middle of a
+    transaction all that are meant."""
+    for owner, ids in _contacts(contact_ids, organisation):
+        if connection.in_atomic_block:
+            yield owner, ids
+            continue
+        with _one_moment():
+            seen = _compare(owner, ids, lock=False)
+        for some in seen.portions():
+            yield owner, some
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """What is read within is of one moment, and nobody waits for it."""
+    if connection.vendor == "sqlite":
+        # A transaction would keep every writer out. Without, what is written between two of the
+        # statements seems wrong, until it is looked at again.
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
 def _sums(organisation: Organisation, orders: Collection[str]) -> dict[str, Any]:
     """The aggregates that make the totals of `ContactRollup`, by its columns."""
     is_order = Q(type__in=orders)
@@ -462,9 +495,13 @@ def _sums(organisation: Organisation, orders: Collection[str]) -> dict[str, Any]
     }
 
 
-def _compare(organisation: Organisation, contact_ids: Sequence[int]) -> _Wrong:
+def _compare(
+    organisation: Organisation, contact_ids: Sequence[int], *, lock: bool = True
+) -> _Wrong:
     """Lock the stored totals, add the activities up, answer where they differ."""
-    rollups = _rollups(contact_ids).order_by("pk").select_for_update()
+    rollups = _rollups(contact_ids).order_by("pk")
+    if lock:
+        rollups = rollups.select_for_update()
     stored = {row[0]: row[1:] for row in rollups.values_list("pk", *TOTALS)}
     foreign = {
         (contact_id, currency): amount
@@ -473,12 +510,15 @@ def _compare(organisation: Organisation, contact_ids: Sequence[int]) -> _Wrong:
         .values_list("contact_id", "currency_code", "amount")
     }
     activities = _Kept.ledger.activities().filter(contact__in=contact_ids).order_by()
-    summed = {
-        row[0]: row[1:]
-        for row in activities.values("contact_id")
-        .annotate(**_sums(organisation, _Kept.ledger.order_types(organisation.pk)))
-        .values_list("contact_id", *TOTALS)
-    }
+    summed, told = {}, {}
+    for contact_id, rows, *totals in (
+        activities.values("contact_id")
+        .annotate(
+            rows=Count("pk"), **_sums(organisation, _Kept.ledger.order_types(organisation.pk))
+        )
+        .values_list("contact_id", "rows", *TOTALS)
+    ):
+        told[contact_id], summed[contact_id] = rows, tuple(totals)
     summed_foreign = {
         (contact_id, currency): amount
         for contact_id, currency, amount in activities.exclude(
@@ -490,6 +530,7 @@ def _compare(organisation: Organisation, contact_ids: Sequence[int]) -> _Wrong:
     }
     return _Wrong(
         organisation,
+        told,
         totals={
             contact_id: (was, now)
             for contact_id in contact_ids
@@ -507,15 +548,31 @@ def _compare(organisation: Organisation, contact_ids: Sequence[int]) -> _Wrong:
 class _Wrong:
     """What a batch of contacts has stored that its activities do not add up to, as (was, now).
 
-    A contact without a row of totals was None.
+    A contact without a row of totals was None. `told` is how many activities each of the batch has.
     """
 
     organisation: Organisation
+    told: Mapping[int, int]
     totals: Mapping[int, tuple[tuple[Any, ...] | None, tuple[Any, ...]]]
     foreign: Mapping[tuple[int, str], tuple[int, int]]
 
     def contact_ids(self) -> set[int]:
         return {*self.totals, *(contact_id for contact_id, _currency in self.foreign)}
+
+    def portions(self) -> Iterator[list[int]]:
+        """The contacts in batches that are added up again within some hundredths of a second; who
+        has more activities than that is a batch of their own."""
+        some: list[int] = []
+        rows = 0
+        for contact_id in sorted(self.contact_ids()):
+            its = self.told.get(contact_id, 0)
+            if some and rows + its > PORTION:
+                yield some
+                some, rows = [], 0
+            some.append(contact_id)
+            rows += its
+        if some:
+            yield some
 
     def drifts(self) -> Iterator[Drift]:
         for contact_id, (was, now) in self.totals.items():

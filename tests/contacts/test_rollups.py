@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ from contacts import services as contact_services
 from contacts.models import Contact, ContactRollup, SpendInCurrency
 from crm.errors import Conflict
 from organisations.models import Organisation
+from tests.factories import OrganisationFactory
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TYPES = ["Purchase", "Shopify order", "Login", "Refund", "Contact merged in", "Spa visit", "Quiz"]
@@ -400,3 +402,59 @@ def test_deleting_a_contact_takes_everything_with_it(contact: Contact) -> None:
     assert not Activity.objects.across_organisations().exists()
     assert not ContactRollup.objects.across_organisations().exists()
     assert list(rollups.drift()) == []
+
+
+@pytest.fixture
+def house(transactional_db: None) -> Organisation:
+    return OrganisationFactory()  # type: ignore[return-value]
+
+
+def _people_of(house: Organisation, number: int) -> list[Contact]:
+    people = [Contact.objects.create(organisation=house, name=f"Guest {n}") for n in range(number)]
+    for contact in people:
+        for spend in (100, 200, 300):
+            buy(contact, spend)
+    return people
+
+
+def test_repairs_by_portions_with_nobodys_transaction_around(
+    house: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = _people_of(house, 7)
+    wrong = ContactRollup.objects.filter(contact__in=people[:5])
+    wrong.across_organisations().update(total_spend=F("total_spend") + 1)
+    monkeypatch.setattr(rollups, "PORTION", 7)  # two contacts, who have three activities each
+
+    assert {drift.contact_id for drift in rollups.drift()} == {one.pk for one in people[:5]}
+    assert rollups.recompute(organisation=house) == 5
+    assert rollups.recompute(organisation=house) == 0
+    totals = ContactRollup.objects.for_organisation(house).values_list("total_spend", flat=True)
+    assert list(totals) == [600] * 7
+
+
+def test_totals_that_are_right_are_added_up_without_their_lock(house: Organisation) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite locks no rows")
+    right, wrong = _people_of(house, 2)
+    ContactRollup.objects.filter(contact=wrong).across_organisations().update(total_orders=9)
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            list(rollups.lock([right.pk]).select_for_update())
+            held.set()
+            done.wait(60)
+        connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(60)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '5s'")
+        assert rollups.recompute(organisation=house) == 1
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")
+        done.set()
+        holder.join()
