@@ -18,6 +18,7 @@ def _totals_are_right() -> None:
     """Checked by the command here: the database is not this process's."""
 
 
+@pytest.mark.slow
 def test_eight_processes_tell_the_same(run: Run, manage: Callable[..., str]) -> None:
     manage("migrate")
     organisation = manage("create_organisation", "Inn")

@@ -283,6 +283,7 @@ def test_hidden_columns_cannot_be_asked_for_in_the_address(
         assert answer.status_code == 400, column.name
 
 
+@pytest.mark.slow
 def test_addresses_that_make_no_sense_are_answered(
     owner: Client, organisation: Organisation
 ) -> None:

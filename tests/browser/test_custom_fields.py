@@ -13,6 +13,7 @@ from organisations.models import Organisation
 from tests.browser.conftest import sign_in
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("complaints"),
 ]

@@ -16,6 +16,7 @@ from tests.admin import rows
 from tests.browser.conftest import sign_in
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("complaints"),
 ]

@@ -13,6 +13,7 @@ from tests.browser.conftest import sign_in
 from tests.imports.wizard import table, work
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("complaints"),
 ]

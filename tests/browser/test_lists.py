@@ -12,6 +12,7 @@ from organisations.models import Organisation
 from tests.browser.conftest import sign_in
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("complaints"),
 ]
@@ -66,7 +67,6 @@ def test_columns_are_chosen_a_view_is_saved_and_many_are_changed_and_put_back(
     expect(tab.locator("td.field-cf_visits", has_text="40")).to_have_count(0)
 
 
-@pytest.mark.slow
 def test_what_is_seen_is_kept_as_a_file(
     tab: Page, live_server: LiveServer, seaview: Organisation
 ) -> None:

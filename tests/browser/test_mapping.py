@@ -20,6 +20,7 @@ from tests.browser.conftest import sign_in
 from tests.integrations.conftest import work
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("complaints"),
 ]
