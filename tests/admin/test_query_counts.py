@@ -141,13 +141,19 @@ def test_a_list_costs_the_same_for_many_rows(
     assert queries(owner, address) <= expected
 
 
+# A search asks PostgreSQL's trigrams first whether few are found, in a transaction that rules the
+# other ways out: begun, set, asked, set back, ended.
+TRIGRAMS = 5 if connection.vendor == "postgresql" else 0
+
+
 def test_a_search_a_sort_and_a_filter_cost_no_query_per_row(
     owner: Client, organisation: Organisation
 ) -> None:
     fill(organisation, Contact, 12)
     address = url(Contact, "changelist")
     for query in ("?q=secret", "?o=-5", "?o=-7", "?spend_from=0&last_to=2030-01-01&p=1"):
-        assert queries(owner, address + query) <= ASKING + LISTS["Contact"] + 2, query
+        asked = ASKING + LISTS["Contact"] + 2 + (TRIGRAMS if "q=" in query else 0)
+        assert queries(owner, address + query) <= asked, query
 
 
 def lived(organisation: Organisation, contact: Contact, by: Any, times: int) -> None:
@@ -205,7 +211,7 @@ def test_autocomplete(owner: Client, organisation: Organisation) -> None:
         reverse("admin:autocomplete")
         + "?app_label=activities&model_name=activity&field_name=contact&term=secret"
     )
-    assert queries(owner, address) <= ASKING + 3
+    assert queries(owner, address) <= ASKING + 3 + TRIGRAMS
 
 
 def test_no_list_counts_without_a_limit(owner: Client, organisation: Organisation) -> None:

@@ -250,5 +250,7 @@ def test_a_filter_costs_one_query_for_its_definitions(api: Any, organisation: An
 
     queries("/contacts")
     plain = queries("/contacts")
-    assert queries("/contacts?customField[it]=1") == plain + 1
-    assert queries("/contacts?customField[it]=1&customField[other][gte]=2") == plain + 1
+    # PostgreSQL is also asked how far the list is walked for what the filter leaves.
+    asked = plain + (2 if connection.vendor == "postgresql" else 1)
+    assert queries("/contacts?customField[it]=1") == asked
+    assert queries("/contacts?customField[it]=1&customField[other][gte]=2") == asked
