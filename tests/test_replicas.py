@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -149,11 +149,11 @@ class Site:
 def test_lists_come_from_the_replica_and_have_what_was_just_written(cluster: Cluster) -> None:
     site = Site(cluster)
     try:
-        _answers(site)
+        _wait_until(lambda: _answers(site))
         for number in range(20):
             site.api("contacts", {"name": f"Guest {number}", "emailAddress": f"g{number}@x.com"})
             assert f"Guest {number}" in site.names()
-        assert cluster.lists_read_by_the_replica() > 0
+        _wait_until(lambda: bool(site.names()) and cluster.lists_read_by_the_replica() > 0)
 
         # It falls behind: what was written is found all the same, on the primary.
         cluster.ask("replica", "SELECT pg_wal_replay_pause()::text")
@@ -174,17 +174,21 @@ def test_lists_come_from_the_replica_and_have_what_was_just_written(cluster: Clu
         site.server.wait(timeout=60)
 
 
-def _answers(site: Site) -> None:
-    """Wait until the server does."""
+def _answers(site: Site) -> bool:
+    assert site.server.poll() is None
+    try:
+        with socket.create_connection(("127.0.0.1", site.port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    """A server takes a while to start, and PostgreSQL counts a scan a second after it was made."""
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        assert site.server.poll() is None
-        try:
-            with socket.create_connection(("127.0.0.1", site.port), timeout=1):
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError("the server does not answer")
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def _free_port() -> int:
