@@ -18,7 +18,7 @@ from django.db import connections
 from django.db.models import Q
 
 from contacts import identity, search
-from crm.api.pagination import by_index
+from crm.planner import by_index
 
 if TYPE_CHECKING:
     from contacts.models import Contact

@@ -14,7 +14,7 @@ from django.db import connections
 from django.db.models import Q
 
 from contacts import identity
-from crm.api.pagination import by_index
+from crm.planner import by_index
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Literal, cast
@@ -17,7 +16,7 @@ from urllib.parse import urlencode
 
 import orjson
 from django.core.exceptions import ValidationError
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import BooleanField, F, Field, Model, Q, QuerySet, Value
 from django.db.models.expressions import Combinable, Func, OrderBy
 from django.utils.translation import gettext as _
@@ -26,6 +25,7 @@ from rest_framework.request import Request
 
 from crm.api.errors import BadQuery
 from crm.api.ordering import Ordering, Phase, Term
+from crm.planner import by_index
 
 DEFAULT_SIZE = 30
 LARGEST_SIZE = 1000
@@ -178,24 +178,6 @@ def _field(rows: QuerySet[Any], path: str) -> Field[Any, Any]:
         found = model._meta.pk if name == "pk" else model._meta.get_field(name)
         model = cast(type[Model], found.related_model or model)
     return cast("Field[Any, Any]", getattr(found, "target_field", found))
-
-
-@contextmanager
-def by_index(connection: Any, *, bitmaps_only: bool = False) -> Iterator[None]:
-    """Has PostgreSQL read no whole table. It takes that for cheaper than looking up rows, on disks
-    as they were when its costs were set."""
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        cursor.execute(_WAYS_TO_SCAN, ["off", "off" if bitmaps_only else "on"])
-        yield
-        cursor.execute(_WAYS_TO_SCAN, ["on", "on"])
-
-
-_WAYS_TO_SCAN = (
-    "SELECT set_config('enable_seqscan', %s, true), set_config('enable_indexscan', %s, true)"
-)
 
 
 class Walk:
