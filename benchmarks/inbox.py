@@ -15,9 +15,7 @@ import hmac
 import json
 import os
 import random
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -34,6 +32,7 @@ from django.db import connection as database
 
 from activities import services as activity_services
 from activities.models import Activity
+from benchmarks import processes
 from contacts import rollups
 from contacts.models import Contact
 from integrations import applying, services
@@ -375,7 +374,6 @@ def _environment(port: int) -> dict[str, str]:
         secret = f":{known['PASSWORD']}" if known["PASSWORD"] else ""
         url = f"postgres://{known['USER']}{secret}@{known['HOST']}:{known['PORT'] or 5432}/{name}"
     return {
-        **os.environ,
         "DATABASE_URL": url,
         "SECRET_KEY": settings.SECRET_KEY,
         "PORT": str(port),
@@ -385,38 +383,12 @@ def _environment(port: int) -> dict[str, str]:
 
 @contextmanager
 def running(command: str, port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`manage.py` with this command, until the end of the block: in a session of its own, as a
-    supervisor starts it, because Linux shares out a processor by session."""
-    manage = settings.BASE_DIR / "manage.py"
-    with (folder / f"{command}.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(manage), command],
-            env=_environment(port),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    for _attempt in range(300):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError("The server does not start.")
+    """The command on this database; what it says goes into a file of its name."""
+    with (
+        (folder / f"{command}.log").open("ab") as log,
+        processes.running(command, _environment(port), log) as process,
+    ):
+        yield process
 
 
 def _unapplied() -> int:
@@ -495,9 +467,9 @@ def inbox(seconds: int) -> None:
     beside = [request(connection.path, one) for one in shop.tell(RATE * seconds)]
     alone = [request(connection.path, one) for one in shop.tell(RATE * max(1, seconds // 3))]
     size = sum(map(len, beside)) / len(beside)
-    port = _free_port()
+    port = processes.free_port()
     with TemporaryDirectory() as name, running("serve", port, Path(name)) as server:
-        _wait_for(port)
+        processes.wait_for(port)
         _warm_up(port, connection)
         with running("worker", port, Path(name)) as worker:
             _drain()

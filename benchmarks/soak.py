@@ -13,9 +13,6 @@ import http.client
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -25,11 +22,11 @@ from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.processes import free_port, running, wait_for
+
 if TYPE_CHECKING:
     from organisations.models import Organisation
 
-ROOT = Path(__file__).resolve().parent.parent
-PORT = 8765
 CLIENTS = 16
 
 
@@ -53,7 +50,8 @@ class Stretch:
 class Load:
     """Requests of one organisation, chosen by a seed, and what became of them."""
 
-    def __init__(self, key: str, ids: Sequence[int]) -> None:
+    def __init__(self, port: int, key: str, ids: Sequence[int]) -> None:
+        self.port = port
         self.headers = {"X-API-Key": key, "Content-Type": "application/json"}
         self.ids = ids
         self.due: Queue[tuple[float, str, str, Any] | None] = Queue()
@@ -93,7 +91,7 @@ class Load:
 
     def client(self) -> None:
         """A thread that asks what is due until it is told None."""
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         while (request := self.due.get()) is not None:
             due, method, path, body = request
             try:
@@ -132,11 +130,13 @@ def soak(organisation: Organisation, key: str, *, minutes: float, rate: int) -> 
     mine = Contact.objects.for_organisation(organisation)
     told = Activity.objects.for_organisation(organisation)
     people_before, told_before = mine.count(), told.count()
-    load = Load(key, list(mine.order_by("pk").values_list("pk", flat=True)[10:20_010]))
+    port = free_port()
+    load = Load(port, key, list(mine.order_by("pk").values_list("pk", flat=True)[10:20_010]))
     clients = [threading.Thread(target=load.client) for _number in range(CLIENTS)]
     statuses: Counter[int] = Counter()
-    with _running("serve", PORT=str(PORT)) as web, _running("worker") as worker:
-        _wait_until(_serves, 60)
+    variables = {"PORT": str(port), "API_RATE_LIMIT": "100000/s"}
+    with running("serve", variables) as web, running("worker", variables) as worker:
+        wait_for(port)
         for client in clients:
             client.start()
         began = time.monotonic()
@@ -148,7 +148,7 @@ def soak(organisation: Organisation, key: str, *, minutes: float, rate: int) -> 
                 number += 1
             done = load.turn()
             statuses += done.statuses
-            print(done.line(tenth * each / 60, [_memory(web), _memory(worker)]), flush=True)
+            print(done.line(tenth * each / 60, [_memory(web.pid), _memory(worker.pid)]), flush=True)
         for _client in clients:
             load.due.put(None)
         for client in clients:
@@ -166,25 +166,6 @@ def soak(organisation: Organisation, key: str, *, minutes: float, rate: int) -> 
         f"{sum(statuses.values()):,} answers, {load.activities:,} activities, "
         f"{runs.count():,} runs; stored is what was answered, and no total is wrong"
     )
-
-
-class _running:  # noqa: N801  # used like a function
-    """A command of manage.py as a process group that ends with `with`."""
-
-    def __init__(self, command: str, **variables: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", command],
-            cwd=ROOT,
-            env=os.environ | {"API_RATE_LIMIT": "100000/s"} | variables,
-            start_new_session=True,
-        )
-
-    def __enter__(self) -> int:
-        return self.process.pid
-
-    def __exit__(self, *_error: object) -> None:
-        os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait(timeout=60)
 
 
 def _memory(group: int) -> str:
@@ -206,15 +187,6 @@ def _wait_until(holds: Callable[[], bool], seconds: float) -> None:
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.2)
-
-
-def _serves() -> bool:
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=5)
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
 
 
 def main() -> None:

@@ -7,17 +7,13 @@ tables. Both run all the time, and are loaded by turns.
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,7 +22,7 @@ from django.conf import settings
 from django.db.models import Count
 
 from activities.models import Activity
-from benchmarks import floors
+from benchmarks import floors, processes
 from benchmarks.measuring import Row, Sizes, against, race
 from benchmarks.population import Population, happenings, verify
 from contacts.models import Contact
@@ -92,11 +88,8 @@ def _settled(mark: str, answered: int, under_way: int) -> None:
 @contextmanager
 def serving(folder: Path, *, bare: bool = False) -> Iterator[Server]:
     """`manage.py serve` on a free port, until the end of the block."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = int(one.getsockname()[1])
-    environment = {
-        **os.environ,
+    port = processes.free_port()
+    variables = {
         "DJANGO_SETTINGS_MODULE": "benchmarks.bare_settings" if bare else "crm.settings",
         "SECRET_KEY": settings.SECRET_KEY,
         "PORT": str(port),
@@ -104,34 +97,12 @@ def serving(folder: Path, *, bare: bool = False) -> Iterator[Server]:
         "API_RATE_LIMIT": "1000000/s",
     }
     name = "bare" if bare else "ours"
-    with (folder / f"{name}.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(settings.BASE_DIR / "manage.py"), "serve"],
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            _wait_for(port)
-            yield Server(f"http://127.0.0.1:{port}", folder, bare=bare)
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def _wait_for(port: int) -> None:
-    """Until it answers, whatever it is: it has the port before it has read its code."""
-    for _attempt in range(600):
-        connection = HTTPConnection("127.0.0.1", port, timeout=30)
-        try:
-            connection.request("GET", "/api/contacts/0")
-            connection.getresponse()
-            return
-        except OSError:
-            time.sleep(0.1)
-        finally:
-            connection.close()
-    raise RuntimeError("The server does not start.")
+    with (
+        (folder / f"{name}.log").open("wb") as log,
+        processes.running("serve", variables, log),
+    ):
+        processes.wait_for(port)
+        yield Server(f"http://127.0.0.1:{port}", folder, bare=bare)
 
 
 def web(sizes: Sizes) -> list[Row]:
